@@ -1,0 +1,1 @@
+"""The vocabulary: messages, transcripts, conversations, events. Imports no other room."""

@@ -1,0 +1,102 @@
+"""The errors a person must mend. Each message names the setting and the cure.
+
+What a *model* can mend (a tool that raised, bad arguments, code that failed) is never raised: it goes back to the
+model as a result. See the seventh decision in ``docs/architecture.md``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .transcript import Transcript
+
+
+class AutogenLikeError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigError(AutogenLikeError, ValueError):
+    """A setting is missing, unknown or contradicts another; raised before any token is spent."""
+
+
+class MissingExtra(ConfigError, ImportError):
+    """An optional dependency is not installed.
+
+    Args:
+        feature: What the user asked for, as a noun phrase.
+        extra: The extra of ``autogen_like`` that brings it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional part: pip install 'autogen_like[{extra}]'")
+        self.extra = extra
+
+
+class ModelError(AutogenLikeError):
+    """A model endpoint failed.
+
+    Args:
+        message: What happened, and with which model.
+        status: The HTTP status, where there was one.
+        retry_after: Seconds that the endpoint asked to wait, where it said so.
+        transient: Whether the same request may succeed later (rate limits, time-outs, 5xx).
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float | None = None, transient: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        self.transient = transient
+
+
+class ContextOverflow(ModelError):
+    """The request is longer than the model's window; noticed before it was sent."""
+
+
+class ToolSchemaError(AutogenLikeError, TypeError):
+    """A function cannot be described to a model (a parameter without a type hint, say)."""
+
+
+class ConversationError(AutogenLikeError):
+    """A participant raised while it was answering. What was said until then is attached.
+
+    Attributes:
+        agent: Name of the agent that was answering.
+        backend: Name of the backend (or rule) that raised.
+        turn: Index of the turn in its conversation, from 0.
+        transcript: Everything said so far; still valid.
+    """
+
+    def __init__(self, message: str, *, agent: str, backend: str, turn: int, transcript: Transcript) -> None:
+        super().__init__(message)
+        self.agent = agent
+        self.backend = backend
+        self.turn = turn
+        self.transcript = transcript
+
+
+class TranscriptError(AutogenLikeError, ValueError):
+    """A message does not fit the transcript (a tool result that answers no call, say)."""
+
+
+class AgentNameConflict(AutogenLikeError):
+    """Two participants of one conversation have the same name."""
+
+
+class NoEligibleSpeaker(AutogenLikeError):
+    """Nobody may speak next under the declared transitions."""
+
+
+class SenderRequired(AutogenLikeError):
+    """A chat in a queue has no sender."""
+
+
+class InvalidCarryOverType(AutogenLikeError, TypeError):
+    """A carryover is neither a string nor a list."""
+
+
+class UndefinedNextAgent(AutogenLikeError):
+    """The agent chosen to speak next is not a member of the group."""

@@ -1,0 +1,127 @@
+"""Tokens and money: what was spent, by which model, and what of it came from a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one model request cost.
+
+    Args:
+        prompt_tokens: Tokens sent.
+        completion_tokens: Tokens received.
+        cached_tokens: Those of the prompt that the endpoint had in its own prefix cache.
+        cost: In US dollars.
+        seconds: Time spent generating, where it is known; 0 otherwise.
+        estimated: Whether the token counts were estimated, not reported by the endpoint.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens sent and received."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+class Tally:
+    """A running sum of usages of one model."""
+
+    __slots__ = ("completion_tokens", "cost", "prompt_tokens", "requests", "seconds")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self.cost = 0.0
+        self.seconds = 0.0
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens sent and received."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def add(self, usage: Usage, requests: int = 1) -> None:
+        """Adds one usage."""
+        self.requests += requests
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        self.cost += usage.cost
+        self.seconds += usage.seconds
+
+    def merge(self, other: Tally) -> None:
+        """Adds another sum."""
+        self.requests += other.requests
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.cost += other.cost
+        self.seconds += other.seconds
+
+
+class UsageLedger:
+    """Usage by model, with and without what a local cache answered.
+
+    Example:
+        >>> ledger = UsageLedger()
+        >>> ledger.add("m", Usage(10, 5, cost=0.5))
+        >>> ledger.add("m", Usage(10, 5, cost=0.5), cached=True)
+        >>> ledger.total.total_tokens, ledger.actual.total_tokens
+        (30, 15)
+    """
+
+    __slots__ = ("actual", "actual_by_model", "total", "total_by_model")
+
+    def __init__(self) -> None:
+        self.total = Tally()
+        self.actual = Tally()
+        self.total_by_model: dict[str, Tally] = {}
+        self.actual_by_model: dict[str, Tally] = {}
+
+    def add(self, model: str, usage: Usage, *, cached: bool = False) -> None:
+        """Records one request; `cached` when this program's own cache answered it."""
+        self.total.add(usage)
+        self.total_by_model.setdefault(model, Tally()).add(usage)
+        if not cached:
+            self.actual.add(usage)
+            self.actual_by_model.setdefault(model, Tally()).add(usage)
+
+    def merge(self, other: UsageLedger) -> None:
+        """Adds all that another ledger holds."""
+        self.total.merge(other.total)
+        self.actual.merge(other.actual)
+        for mine, theirs in (
+            (self.total_by_model, other.total_by_model),
+            (self.actual_by_model, other.actual_by_model),
+        ):
+            for model, tally in theirs.items():
+                mine.setdefault(model, Tally()).merge(tally)
+
+    def summary(self, *, actual: bool = False) -> dict[str, Any]:
+        """The sums as AutoGen 0.2 words them: ``{"total_cost": .., <model>: {"cost": .., "prompt_tokens": .., ..}}``."""
+        tallies = self.actual_by_model if actual else self.total_by_model
+        summary: dict[str, Any] = {"total_cost": (self.actual if actual else self.total).cost}
+        for model, tally in tallies.items():
+            summary[model] = {
+                "cost": tally.cost,
+                "prompt_tokens": tally.prompt_tokens,
+                "completion_tokens": tally.completion_tokens,
+                "total_tokens": tally.total_tokens,
+            }
+        return summary
+
+
+def combined(ledgers: Iterable[UsageLedger]) -> UsageLedger:
+    """One ledger that holds the sums of several."""
+    total = UsageLedger()
+    for ledger in ledgers:
+        total.merge(ledger)
+    return total
