@@ -1,0 +1,358 @@
+"""The one loop: ask who speaks next, let that participant answer, append, emit, check the stop rule.
+
+Two-agent chats, group chats, nested chats and state machines all run here; they differ in their `Rule`. The loop is
+flat, so a conversation of 100,000 turns uses no more stack than one of two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from .errors import AgentNameConflict, ConversationError
+from .events import ConversationEnded, ConversationStarted, Event, MessageAdded, Notice, TurnStarted
+from .message import Message, ToolResult
+from .protocols import Participant, Reply
+from .run import Run
+from .termination import StopCondition, StopReason
+from .transcript import Transcript, View
+
+EMPTY_REPLIES = 3
+SAME_CALLS = 3
+
+
+class Rule(Protocol):
+    """Decides who speaks next."""
+
+    async def next(self, conversation: Conversation) -> Participant | StopReason:
+        """The participant whose turn it is, or the reason why nobody's is."""
+        ...
+
+
+class Progress:
+    """How far a run of a conversation is; what stop conditions look at.
+
+    Attributes:
+        messages: Messages added since it started.
+        last: The newest message.
+        run: The run, with its usage.
+    """
+
+    __slots__ = ("last", "messages", "run")
+
+    def __init__(self, run: Run[Any]) -> None:
+        self.messages = 0
+        self.last: Message | None = None
+        self.run = run
+
+    @property
+    def tokens(self) -> int:
+        """Tokens used by the run, nested chats included."""
+        return self.run.usage.total.total_tokens
+
+    @property
+    def cost(self) -> float:
+        """Dollars spent by the run, nested chats included."""
+        return self.run.usage.total.cost
+
+
+class Turn:
+    """What a participant is given when it is its turn.
+
+    Attributes:
+        conversation: The conversation.
+        run: The run that it is part of.
+        speaker: Who is to answer.
+        sender: Whom it answers: the other agent, or the group's manager.
+        index: The turn's number in the run, from 0.
+        backend: Which backend is at work; for error messages.
+        final: Whether this is the last turn, to be answered without tools.
+    """
+
+    __slots__ = ("backend", "conversation", "final", "index", "run", "sender", "speaker")
+
+    def __init__(
+        self, conversation: Conversation, run: Run[Any], speaker: Participant, sender: Any, index: int = 0
+    ) -> None:
+        self.conversation = conversation
+        self.run = run
+        self.speaker = speaker
+        self.sender = sender  # an Agent, or whatever a script passed as one
+        self.index = index
+        self.backend = ""
+        self.final = False
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything said so far."""
+        return self.conversation.transcript
+
+    @property
+    def last(self) -> Message | None:
+        """The message to answer."""
+        messages = self.conversation.transcript.messages
+        return messages[-1] if messages else None
+
+    @property
+    def view(self) -> View:
+        """The conversation as the speaker sees it."""
+        return self.conversation.transcript.view(self.speaker.name)
+
+    def emit(self, event: Event) -> None:
+        """Tells listeners. Check ``turn.run.listening`` before making an event that happens often."""
+        self.run.emit(event)
+
+    def notice(self, text: str, kind: str = "info") -> None:
+        """Tells listeners something that a person should know."""
+        if self.run.listening:
+            self.run.emit(Notice(self.conversation.id, self.speaker.name, text, kind))
+
+
+class Conversation:
+    """Participants, one transcript, and a rule for who speaks next. Can be run, and run on later.
+
+    Args:
+        participants: Who takes part; names must differ.
+        rule: Who speaks next.
+        counterpart: Whom each participant answers (see `Turn.sender`).
+        transcript: What was said before.
+
+    Raises:
+        AgentNameConflict: If two participants have the same name.
+    """
+
+    def __init__(
+        self,
+        participants: Iterable[Participant],
+        rule: Rule,
+        counterpart: Callable[[Participant], Any],
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.participants: Sequence[Participant] = tuple(participants)
+        names = [participant.name for participant in self.participants]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise AgentNameConflict(f"participants need different names; used twice: {sorted(twice)}")
+        self.rule = rule
+        self.counterpart = counterpart
+        self.transcript = transcript if transcript is not None else Transcript()
+        self.auto_replies: dict[str, int] = {}
+        self.active: Run[Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """The conversation's id, which is its transcript's."""
+        return self.transcript.id
+
+    async def add(self, message: Message, run: Run[Any], *, announce: bool = True) -> None:
+        """Appends a message: written to the journal first, shown to listeners after.
+
+        Calls that were made before and that this message doesn't answer get a result that says so, since no endpoint
+        takes a transcript in which a call is parted from its result.
+
+        Args:
+            message: What was said.
+            run: The run it was said in.
+            announce: Whether listeners are told.
+        """
+        calls = self.transcript.open_calls()
+        if calls:
+            answered = {result.call_id for result in message.tool_results}
+            missing = tuple(
+                ToolResult(call.id, call.name, "Not run: the conversation went on without it.", error=True)
+                for call in calls
+                if call.id not in answered
+            )
+            if missing and message.tool_results:
+                message = _with_results(message, message.tool_results + missing)
+            elif missing:
+                await self._append(Message(message.speaker, tool_results=missing), run, announce)
+        await self._append(message, run, announce)
+
+    async def _append(self, message: Message, run: Run[Any], announce: bool) -> None:
+        if run.journal is not None:
+            await run.journal.append(self.id, message)
+        self.transcript.append(message)
+        if announce and run.listening:
+            run.emit(MessageAdded(self.id, message, self._recipient(message.speaker)))
+
+    def _recipient(self, name: str) -> str:
+        for participant in self.participants:
+            if participant.name == name:
+                return str(self.counterpart(participant).name)
+        return ""
+
+    async def converse(
+        self,
+        run: Run[Any],
+        opening: Message | None = None,
+        *,
+        stop: StopCondition | None = None,
+        announce: bool = True,
+    ) -> StopReason:
+        """Runs until somebody or something ends it.
+
+        Args:
+            run: The run that it is part of.
+            opening: A message to add first.
+            stop: A condition to end it, beside what participants and the rule decide.
+            announce: Whether listeners are told of the opening.
+
+        Returns:
+            Why it ended.
+
+        Raises:
+            ConversationError: If a participant or the rule raised.
+        """
+        self.active = run
+        if run.listening:
+            parent = run.parent.id if run.parent is not None else None
+            names = tuple(participant.name for participant in self.participants)
+            run.emit(ConversationStarted(self.id, names, parent))
+        deadline = stop.deadline() if stop is not None else None
+        timer = run.stop_after(deadline) if deadline is not None else None
+        try:
+            reason = await self._loop(run, opening, stop, announce)
+        except asyncio.CancelledError:
+            absorbed = run.absorb_cancel()
+            self._close_calls(absorbed)
+            if absorbed is None:
+                raise
+            reason = absorbed
+        finally:
+            self.active = None
+            if timer is not None:
+                timer.cancel()
+        if run.listening:
+            run.emit(ConversationEnded(self.id, reason))
+        return reason
+
+    async def _loop(
+        self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
+    ) -> StopReason:
+        progress = Progress(run)
+        checks = [_LoopGuard(self, run).check]
+        if stop is not None:
+            checks.append(stop.begin())
+        added, index = opening, 0
+        while True:
+            if added is not None:
+                await self.add(added, run, announce=announce or index > 0)
+                progress.messages += 1
+                progress.last = added
+                for check in checks:
+                    reason = check(progress)
+                    if reason is not None:
+                        return reason
+            reason = run.over_budget()
+            if reason is not None:
+                return reason
+            speaker = await self._next_speaker(run, index)
+            if isinstance(speaker, StopReason):
+                return speaker
+            reply = await self.ask(speaker, run, index)
+            if isinstance(reply, StopReason):
+                return reply
+            if reply is None:
+                return StopReason("no_reply", f"{speaker.name} had nothing to say", speaker.name)
+            run.record_turn()
+            added = reply
+            index += 1
+
+    async def _next_speaker(self, run: Run[Any], index: int) -> Participant | StopReason:
+        try:
+            return await self.rule.next(self)
+        except ConversationError:
+            raise
+        except Exception as error:
+            raise self._error(error, "the rule for who speaks next", type(self.rule).__name__, index) from error
+
+    async def ask(self, speaker: Participant, run: Run[Any], index: int = 0, *, final: bool = False) -> Reply:
+        """Lets one participant answer; appends nothing.
+
+        Args:
+            speaker: Whose turn it is.
+            run: The run that it is part of.
+            index: The turn's number.
+            final: Whether it is the last turn, to be answered without tools.
+        """
+        turn = Turn(self, run, speaker, self.counterpart(speaker), index)
+        turn.final = final
+        if run.listening:
+            run.emit(TurnStarted(self.id, speaker.name, index))
+        try:
+            return await speaker.reply(turn)
+        except Exception as error:
+            raise self._error(error, speaker.name, turn.backend, index) from error
+
+    def _error(self, error: Exception, agent: str, backend: str, index: int) -> ConversationError:
+        where = f"{agent}, backend {backend or 'unknown'!r}, turn {index}"
+        return ConversationError(
+            f"{where}: {type(error).__name__}: {error}",
+            agent=agent,
+            backend=backend,
+            turn=index,
+            transcript=self.transcript,
+        )
+
+    def _close_calls(self, reason: StopReason | None) -> None:
+        calls = self.transcript.open_calls()
+        if calls:
+            text = f"Not finished: the run was stopped ({reason or 'cancelled'})."
+            results = tuple(ToolResult(call.id, call.name, text, error=True) for call in calls)
+            self.transcript.append(Message(self.transcript.messages[-1].speaker, tool_results=results))
+
+
+def _with_results(message: Message, results: tuple[ToolResult, ...]) -> Message:
+    return Message(
+        message.speaker, message.content, message.tool_calls, results, message.role, message.extra, message.id
+    )
+
+
+class _LoopGuard:
+    """Ends conversations that go nowhere: three empty replies in a row, three times the same call and result."""
+
+    __slots__ = ("_calls", "_conversation", "_empty", "_exchange", "_run", "_said", "_same")
+
+    def __init__(self, conversation: Conversation, run: Run[Any]) -> None:
+        self._conversation = conversation
+        self._run = run
+        self._empty = 0
+        self._same = 0
+        self._exchange: object = None
+        self._calls: tuple[tuple[str, str], ...] = ()
+        self._said: dict[str, str] = {}
+
+    def check(self, progress: Progress) -> StopReason | None:
+        message = progress.last
+        assert message is not None
+        if message.tool_calls:
+            self._empty = 0
+            self._calls = tuple((call.name, call.arguments) for call in message.tool_calls)
+            return None
+        if message.tool_results:
+            self._empty = 0
+            return self._same_exchange(message)
+        if not message.content:
+            self._empty += 1
+            if self._empty >= EMPTY_REPLIES:
+                return StopReason("empty_replies", f"{EMPTY_REPLIES} empty replies in a row", message.speaker)
+            return None
+        self._empty = 0
+        text = message.text
+        if self._said.get(message.speaker) == text and self._run.listening:
+            self._run.emit(
+                Notice(self._conversation.id, message.speaker, "said the same text again", "repeated_text")
+            )
+        self._said[message.speaker] = text
+        return None
+
+    def _same_exchange(self, message: Message) -> StopReason | None:
+        exchange = (self._calls, tuple(result.content for result in message.tool_results))
+        self._same = self._same + 1 if exchange == self._exchange else 1
+        self._exchange = exchange
+        if self._same >= SAME_CALLS and self._calls:
+            names = ", ".join(name for name, _ in self._calls)
+            return StopReason("repeated_call", f"{names}: the same call and result {SAME_CALLS} times", message.speaker)
+        return None

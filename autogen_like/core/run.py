@@ -1,0 +1,318 @@
+"""A run: one thing that was started, with all that is nested in it, as a stream of events and a result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from .errors import ConfigError
+from .events import Event, EventsDropped, HumanAnswered, HumanRequested, Listener, TextDelta, UsageReported
+from .journal import Journal
+from .limits import Limits
+from .message import new_id
+from .termination import StopReason
+from .usage import Usage, UsageLedger
+
+log = logging.getLogger("autogen_like")
+T = TypeVar("T")
+Ask = Callable[[HumanRequested], Coroutine[Any, Any, str]]
+
+current_run: ContextVar[Run[Any] | None] = ContextVar("current_run", default=None)
+"""The run that the calling code is part of: what is started there is nested in it."""
+
+
+class Subscription:
+    """A bounded queue of events. When its reader is slow, deltas are dropped and counted; nothing else is.
+
+    Args:
+        size: Events that may wait before deltas are dropped.
+    """
+
+    def __init__(self, size: int = 10_000) -> None:
+        self._size = size
+        self._events: deque[Event | None] = deque()
+        self._dropped = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    def __call__(self, event: Event | None) -> None:
+        if len(self._events) >= self._size and isinstance(event, TextDelta):
+            self._dropped += 1
+            return
+        if self._dropped and event is not None:
+            self._events.append(EventsDropped(event.conversation, self._dropped))
+            self._dropped = 0
+        self._events.append(event)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def get(self) -> Event | None:
+        """The next event; None when there will be no more."""
+        while not self._events:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._events.popleft()
+
+
+class Run(Generic[T]):
+    """Something under way. Await it for its result, or iterate over it for its events; it starts at either.
+
+    Args:
+        main: What to do, given the run.
+        limits: Budgets for it and all that is nested in it.
+        human: Who answers when a person is asked: None for the terminal, "events" to wait for `answer`, or an async
+            function of the `HumanRequested` event.
+        journal: Where it is written before it is acted on.
+        deps: Anything that tools and reply functions of this run should be able to reach.
+
+    Example:
+        A run is made by ``agent.run(...)``::
+
+            run = agent.run(message="Hello")
+            async for event in run:
+                print(event)
+            result = await run
+    """
+
+    def __init__(
+        self,
+        main: Callable[[Run[T]], Coroutine[Any, Any, T]],
+        *,
+        limits: Limits | None = None,
+        human: Ask | str | None = None,
+        journal: Journal | None = None,
+        deps: object = None,
+    ) -> None:
+        if isinstance(human, str) and human != "events":
+            raise ConfigError(f'human must be None (the terminal), "events" or an async function, not {human!r}')
+        self.id = new_id()
+        self.usage = UsageLedger()
+        self.usage_by_agent: dict[str, UsageLedger] = {}
+        self.turns = 0
+        self.human_input: list[str] = []
+        parent = self.parent = current_run.get()
+        self.limits = limits
+        self.human = human if human is not None or parent is None else parent.human
+        self.journal = journal if journal is not None or parent is None else parent.journal
+        self.deps = deps if deps is not None or parent is None else parent.deps
+        self.stopped: StopReason | None = None
+        self._main = main
+        self._listeners: list[tuple[Listener, bool]] = []
+        self._pending: dict[str, asyncio.Future[str]] = {} if parent is None else parent._pending
+        self._task: asyncio.Task[T] | None = None
+        self._owner: asyncio.Task[Any] | None = None
+        self._outcome: tuple[T | None, BaseException | None] | None = None
+
+    # --- events
+
+    @property
+    def listening(self) -> bool:
+        """Whether anybody listens; events need not be made where nobody does."""
+        return bool(self._listeners) or (self.parent is not None and self.parent.listening)
+
+    @property
+    def wants_deltas(self) -> bool:
+        """Whether anybody wants replies in pieces."""
+        return any(deltas for _, deltas in self._listeners) or (self.parent is not None and self.parent.wants_deltas)
+
+    def subscribe(self, listener: Listener, *, deltas: bool = True) -> Callable[[], None]:
+        """Adds a listener. It must be quick; one that raises is dropped, and the run goes on.
+
+        Args:
+            listener: Called with each event, on the run's loop.
+            deltas: Whether it wants replies in pieces.
+
+        Returns:
+            A function that takes it off again.
+        """
+        entry = (listener, deltas)
+        self._listeners.append(entry)
+
+        def unsubscribe() -> None:
+            if entry in self._listeners:
+                self._listeners.remove(entry)
+
+        return unsubscribe
+
+    def emit(self, event: Event) -> None:
+        """Tells every listener of this run and of the runs around it."""
+        for entry in tuple(self._listeners):
+            try:
+                entry[0](event)
+            except Exception:
+                log.exception("a listener failed and gets no more events: %r", entry[0])
+                self._listeners.remove(entry)
+        if self.parent is not None:
+            self.parent.emit(event)
+
+    # --- budgets
+
+    def over_budget(self) -> StopReason | None:
+        """The limit that this run, or one around it, has reached."""
+        reason = self.limits.exceeded(self) if self.limits is not None else None
+        return reason or (self.parent.over_budget() if self.parent is not None else None)
+
+    def record_turn(self) -> None:
+        """Counts a reply, here and in the runs around it."""
+        self.turns += 1
+        if self.parent is not None:
+            self.parent.record_turn()
+
+    def record_usage(self, agent: str, model: str, usage: Usage, *, cached: bool = False, conversation: str = "") -> None:
+        """Counts a model request, here and in the runs around it, and tells listeners."""
+        run: Run[Any] | None = self
+        while run is not None:
+            run.usage.add(model, usage, cached=cached)
+            run.usage_by_agent.setdefault(agent, UsageLedger()).add(model, usage, cached=cached)
+            run = run.parent
+        if self.listening:
+            self.emit(UsageReported(conversation, agent, model, usage, cached))
+
+    # --- people
+
+    async def ask(self, request: HumanRequested, terminal: Ask) -> str:
+        """Asks a person and waits for the answer, from whoever gives it first.
+
+        Args:
+            request: What to ask.
+            terminal: How to ask at the terminal, which is done where the run has no other way.
+        """
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._pending[request.id] = future
+        if self.listening:
+            self.emit(request)
+        try:
+            text = await self._answered(future, request, terminal)
+        finally:
+            del self._pending[request.id]
+        if self.listening:
+            self.emit(HumanAnswered(request.conversation, request.id, request.agent, text))
+        return text
+
+    async def _answered(self, future: asyncio.Future[str], request: HumanRequested, terminal: Ask) -> str:
+        if self.human == "events":
+            return await future
+        ask = terminal if self.human is None or isinstance(self.human, str) else self.human
+        asking = asyncio.ensure_future(ask(request))
+        try:
+            await asyncio.wait({asking, future}, return_when=asyncio.FIRST_COMPLETED)
+            return future.result() if future.done() else asking.result()
+        finally:
+            if not asking.done():
+                asking.cancel()
+
+    def pending(self) -> Sequence[str]:
+        """Ids of the requests to people that wait for an answer."""
+        return tuple(self._pending)
+
+    def answer(self, request_id: str, text: str) -> None:
+        """Answers a `HumanRequested` event, from any thread.
+
+        Raises:
+            ConfigError: If no such request waits.
+        """
+        future = self._pending.get(request_id)
+        if future is None:
+            raise ConfigError(f"no request {request_id!r} waits for an answer; these do: {list(self._pending)}")
+        future.get_loop().call_soon_threadsafe(lambda: future.done() or future.set_result(text))
+
+    # --- life
+
+    def start(self) -> Run[T]:
+        """Starts it in the background of the running loop, if it hasn't started; `await` it later."""
+        if self._task is None and self._owner is None and self._outcome is None:
+            self._task = asyncio.get_running_loop().create_task(self._execute())
+        return self
+
+    def cancel(self, reason: StopReason | None = None) -> None:
+        """Stops it where it is, from any thread. Its result then holds what was said so far, and the reason."""
+        if self._outcome is not None or self.stopped is not None:
+            return
+        self.stopped = reason or StopReason("cancelled", "run.cancel() was called")
+        owner = self._task or self._owner
+        if owner is not None:
+            # Only while the run lasts: its owner may be the caller's own task, with other things to do afterwards.
+            owner.get_loop().call_soon_threadsafe(lambda: self._outcome is None and owner.cancel())
+
+    def absorb_cancel(self) -> StopReason | None:
+        """Called by what caught CancelledError: the reason, if it was this run that was cancelled, and not its caller."""
+        if self.stopped is None or self._owner is None:
+            return None
+        self._owner.uncancel()
+        return self.stopped
+
+    async def _execute(self) -> T:
+        self._owner = asyncio.current_task()
+        token = current_run.set(self)
+        timer = self._start_timer()
+        try:
+            if self.stopped is not None and self._owner is not None:
+                self._owner.cancel()  # cancelled before it began: the first wait says so
+            result = await self._main(self)
+        except BaseException as error:
+            self._outcome = (None, error)
+            raise
+        else:
+            self._outcome = (result, None)
+            return result
+        finally:
+            if timer is not None:
+                timer.cancel()
+            current_run.reset(token)
+            for listener, _ in self._listeners:
+                if isinstance(listener, Subscription):
+                    listener(None)
+
+    def _start_timer(self) -> asyncio.TimerHandle | None:
+        if self.limits is None or self.limits.seconds is None:
+            return None
+        return self.stop_after(self.limits.seconds)
+
+    def stop_after(self, seconds: float) -> asyncio.TimerHandle:
+        """Cancels the run after a time, with the reason "timeout"; the handle takes that back."""
+        reason = StopReason("timeout", f"{seconds} s are over")
+        return asyncio.get_running_loop().call_later(seconds, self.cancel, reason)
+
+    async def _wait(self) -> T:
+        if self._outcome is None and self._task is None:
+            if self._owner is not None:
+                raise ConfigError("this run is already being awaited elsewhere; use run.start() to share it")
+            return await self._execute()
+        if self._outcome is None and self._task is not None:
+            return await self._task
+        assert self._outcome is not None
+        result, error = self._outcome
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._wait().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        events = Subscription()
+        unsubscribe = self.subscribe(events)
+        if self._outcome is not None:
+            return
+        self.start()
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await self._wait()  # raises what the run raised
+        finally:
+            unsubscribe()
+            self.cancel(StopReason("cancelled", "its events were no longer read"))
+
+    async def __aenter__(self) -> Run[T]:
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel(StopReason("cancelled", "its block was left"))
+        if self._task is not None:
+            await asyncio.wait({self._task})

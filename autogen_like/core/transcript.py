@@ -1,0 +1,174 @@
+"""Transcript: everything that was said in a conversation, once. View: how one participant sees it.
+
+The transcript is append-only. A view renders each message when it arrives and never again; it is a list of references
+to the renderings that the messages themselves cache, so ten participants cost ten references, not ten copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, SupportsIndex, overload
+
+from .errors import TranscriptError
+from .message import ChatMessage, Message, ToolCall, new_id
+
+
+class View(list[ChatMessage]):
+    """The transcript as one participant sees it: a read-only list of chat dicts, extended as messages arrive.
+
+    ``list(view)``, a slice or ``view + [...]`` give ordinary lists; ``copy.deepcopy(view)`` gives ordinary dicts.
+    """
+
+    __slots__ = ("_seen", "_transcript", "_wire", "start", "viewer")
+
+    def __init__(self, transcript: Transcript, viewer: str | None, start: int = 0) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.start = start
+        self._transcript = transcript
+        self._seen = start
+        self._wire: list[Mapping[str, Any]] | None = None
+
+    def sync(self) -> View:
+        """Takes in what was said since the last look. Costs as much as there is new.
+
+        Returns:
+            The view itself.
+        """
+        messages = self._transcript.messages
+        if self._seen < len(messages):
+            viewer, wire = self.viewer, self._wire
+            for index in range(self._seen, len(messages)):
+                message = messages[index]
+                list.append(self, message.render(viewer))
+                if wire is not None:
+                    wire.extend(message.wire(viewer))
+            self._seen = len(messages)
+        return self
+
+    @property
+    def wire(self) -> Sequence[Mapping[str, Any]]:
+        """The view as a chat endpoint takes it: each tool result a message of its own. Live: don't change or keep it."""
+        if self._wire is None:
+            viewer = self.viewer
+            self._wire = []
+            for message in self._transcript.messages[self.start : self._seen]:
+                self._wire.extend(message.wire(viewer))
+        self.sync()
+        return self._wire
+
+    def forget(self, keep: int = 0) -> None:
+        """Lets this participant see only the last `keep` messages from now on. Others see what they saw.
+
+        A tool result whose call would be forgotten keeps the call too.
+        """
+        self.start = self._transcript.boundary(len(self._transcript) - keep) if keep else len(self._transcript)
+        self._seen = self.start
+        self._wire = None
+        list.clear(self)
+        self.sync()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("a view of a transcript is read-only: take list(view), or say something with agent.send(...)")
+
+    append = extend = insert = remove = pop = clear = sort = reverse = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse  # type: ignore[assignment]
+
+    def copy(self) -> list[ChatMessage]:
+        """An ordinary list of the same (read-only) dicts."""
+        return list(self)
+
+    def __copy__(self) -> list[ChatMessage]:
+        return list(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[dict[str, Any]]:
+        return [message.__deepcopy__(memo) for message in self]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+
+class Transcript(Sequence[Message]):
+    """An append-only log of messages.
+
+    Args:
+        messages: What was said before.
+        id: The transcript's id; a new one by default.
+
+    Example:
+        >>> log = Transcript()
+        >>> log.append(Message("ada", "Hello"))
+        >>> [message["role"] for message in log.view("bob")]
+        ['user']
+    """
+
+    __slots__ = ("_views", "id", "messages")
+
+    def __init__(self, messages: Iterable[Message] = (), *, id: str | None = None) -> None:
+        self.id = id or new_id()
+        self.messages: list[Message] = list(messages)
+        self._views: dict[str | None, View] = {}
+
+    def append(self, message: Message) -> None:
+        """Adds what was just said."""
+        self.messages.append(message)
+
+    @property
+    def last(self) -> Message | None:
+        """The newest message."""
+        return self.messages[-1] if self.messages else None
+
+    def view(self, viewer: str | None) -> View:
+        """How `viewer` sees it: one view for each viewer, kept and extended; None is somebody outside."""
+        view = self._views.get(viewer)
+        if view is None:
+            view = self._views[viewer] = View(self, viewer)
+        return view.sync()
+
+    def fork(self) -> Transcript:
+        """A new transcript that shares the past and has its own future; what each viewer forgot stays forgotten."""
+        other = Transcript(self.messages)
+        for viewer, view in self._views.items():
+            if view.start:
+                other._views[viewer] = View(other, viewer, view.start)
+        return other
+
+    def boundary(self, index: int) -> int:
+        """The nearest place at or before `index` where the log can be cut without parting a result from its call."""
+        index = max(0, min(index, len(self.messages)))
+        while 0 < index < len(self.messages) and self.messages[index].tool_results:
+            index -= 1
+        return index
+
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """Calls in the last message that no result has answered."""
+        return self.messages[-1].tool_calls if self.messages else ()
+
+    def check(self) -> None:
+        """Checks that each result answers a call of the message before it.
+
+        Raises:
+            TranscriptError: If one doesn't; names the message.
+        """
+        calls: set[str | None] = set()
+        for index, message in enumerate(self.messages):
+            stray = [result.call_id for result in message.tool_results if result.call_id not in calls]
+            if stray:
+                raise TranscriptError(f"message {index} by {message.speaker!r} answers calls nobody made: {stray}")
+            calls = {call.id for call in message.tool_calls}
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self.messages)
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Message]: ...
+    def __getitem__(self, index: int | slice | SupportsIndex) -> Message | list[Message]:
+        return self.messages[index]
+
+    def __repr__(self) -> str:
+        return f"Transcript({len(self.messages)} messages, id={self.id!r})"
