@@ -15,7 +15,7 @@ from .events import ConversationEnded, ConversationStarted, Event, MessageAdded,
 from .message import Message, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
-from .termination import StopCondition, StopReason
+from .termination import Checker, StopCondition, StopReason
 from .transcript import Transcript, View
 
 EMPTY_REPLIES = 3
@@ -232,7 +232,7 @@ class Conversation:
         self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
     ) -> StopReason:
         progress = Progress(run)
-        checks = [_LoopGuard(self, run).check]
+        checks: list[Checker] = [_LoopGuard(self, run).check]
         if stop is not None:
             checks.append(stop.begin())
         added, index = opening, 0

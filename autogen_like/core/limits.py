@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
 from .termination import StopReason
@@ -39,7 +39,7 @@ class Limits:
             if value is not None and value <= 0:
                 raise ConfigError(f"Limits({spec.name}=...) must be more than 0, not {value}; None means no limit")
 
-    def exceeded(self, run: Run[object]) -> StopReason | None:
+    def exceeded(self, run: Run[Any]) -> StopReason | None:
         """The limit that the run has reached, if any; constant work. Wall time is enforced by the run itself."""
         total = run.usage.total
         if self.turns is not None and run.turns >= self.turns:

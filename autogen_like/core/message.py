@@ -114,7 +114,7 @@ class ChatMessage(dict[str, Any]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a message in a transcript is read-only: edit a copy, dict(message), and send that")
 
-    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse
 
     def copy(self) -> dict[str, Any]:
         """An ordinary dict with the same content."""

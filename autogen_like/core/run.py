@@ -96,9 +96,13 @@ class Run(Generic[T]):
         self.human_input: list[str] = []
         parent = self.parent = current_run.get()
         self.limits = limits
-        self.human = human if human is not None or parent is None else parent.human
-        self.journal = journal if journal is not None or parent is None else parent.journal
-        self.deps = deps if deps is not None or parent is None else parent.deps
+        if parent is not None:  # what isn't said anew holds for nested runs too
+            human = human if human is not None else parent.human
+            journal = journal if journal is not None else parent.journal
+            deps = deps if deps is not None else parent.deps
+        self.human: Ask | str | None = human
+        self.journal: Journal | None = journal
+        self.deps: object = deps
         self.stopped: StopReason | None = None
         self._main = main
         self._listeners: list[tuple[Listener, bool]] = []
@@ -218,7 +222,12 @@ class Run(Generic[T]):
         future = self._pending.get(request_id)
         if future is None:
             raise ConfigError(f"no request {request_id!r} waits for an answer; these do: {list(self._pending)}")
-        future.get_loop().call_soon_threadsafe(lambda: future.done() or future.set_result(text))
+
+        def settle() -> None:
+            if not future.done():  # the first answer counts
+                future.set_result(text)
+
+        future.get_loop().call_soon_threadsafe(settle)
 
     # --- life
 

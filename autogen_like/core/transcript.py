@@ -71,8 +71,8 @@ class View(list[ChatMessage]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a view of a transcript is read-only: take list(view), or say something with agent.send(...)")
 
-    append = extend = insert = remove = pop = clear = sort = reverse = _refuse  # type: ignore[assignment]
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse  # type: ignore[assignment]
+    append = extend = insert = remove = pop = clear = sort = reverse = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
 
     def copy(self) -> list[ChatMessage]:
         """An ordinary list of the same (read-only) dicts."""
