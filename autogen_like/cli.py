@@ -1,0 +1,54 @@
+"""The ``autogen-like`` command. Each room brings its own commands; this file only puts them under one roof."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ._version import __version__
+from .core.errors import AutogenLikeError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Makes the parser with every room's commands.
+
+    A command stores the function that carries it out as ``run`` (``set_defaults(run=...)``): it takes the parsed
+    arguments and returns the exit status.
+
+    Example:
+        >>> build_parser().prog
+        'autogen-like'
+    """
+    from .serving import library_cli
+
+    parser = argparse.ArgumentParser(prog="autogen-like", description="Agents that converse, and their local models.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    library_cli.add_commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: The words after the program's name; those of this process by default.
+
+    Returns:
+        The exit status: 0 where it went well, 1 where an error was told on stderr, 130 where it was interrupted.
+        Wrong usage raises `SystemExit` with status 2, as argparse does.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        status: int | None = arguments.run(arguments)
+    except AutogenLikeError as error:
+        print(f"autogen-like: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return status or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
