@@ -1,0 +1,56 @@
+# The two commands of the README are `make demo` and `make test`; both make .venv where it is missing.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
+MODEL := smollm2-135m
+# One process a core and one thread in each: torch's threads in several processes would get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
+
+.PHONY: help demo test fast coverage lint format docs hooks clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## A group chat on the embedded model, offline and without a key
+	@$(BOOTSTRAP) local
+	@$(BIN)/autogen-like models pull $(MODEL)
+	@$(BIN)/python samples/demo.py $(DEMO)
+
+test: ## Install what the tests need and run them all
+	@$(BOOTSTRAP) local,redis,test
+	@scripts/system_packages.sh
+	$(PYTEST) $(TESTS)
+
+fast: ## The tests that take no more than a few seconds each
+	@$(BOOTSTRAP) local,redis,test
+	$(PYTEST) -m "not slow" $(TESTS)
+
+coverage: ## All tests, and which branches of the package they take
+	@$(BOOTSTRAP) local,redis,test
+	@scripts/system_packages.sh
+	$(PYTEST) --cov --cov-report=term --cov-report=json:.cache/coverage.json
+	@$(BIN)/python scripts/branch_coverage.py .cache/coverage.json 90
+
+lint: ## Style, types, and who may import whom
+	@$(BOOTSTRAP) local,redis,lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+format: ## Mend what ruff can mend
+	@$(BOOTSTRAP) local,redis,lint
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: ## Build the documentation into site/
+	@$(BOOTSTRAP) docs
+	$(BIN)/mkdocs build --strict --quiet
+
+hooks: ## Run the checks of `make lint` before each commit
+	@$(BOOTSTRAP) local,redis,lint
+	$(BIN)/pre-commit install
+
+clean: ## Remove .venv and everything that was built
+	rm -rf .venv build dist site .cache .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
