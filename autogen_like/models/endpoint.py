@@ -1,0 +1,200 @@
+"""Where a model is served and how to get in: address, key, time-outs. Builds the openai package's client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from ..core.errors import ConfigError
+from .traits import is_openai
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+# Services that speak OpenAI's language themselves: address, and the variable that holds their key.
+SERVICES: dict[str, tuple[str, str]] = {
+    "google": ("https://generativelanguage.googleapis.com/v1beta/openai/", "GEMINI_API_KEY"),
+    "anthropic": ("https://api.anthropic.com/v1/", "ANTHROPIC_API_KEY"),
+    "mistral": ("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    "together": ("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+    "groq": ("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+    "cohere": ("https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
+    "cerebras": ("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
+    "ollama": ("http://localhost:11434/v1", "OLLAMA_API_KEY"),
+}
+API_TYPES = ("openai", "azure", *SERVICES)
+DEFAULT_AZURE_VERSION = "2024-10-21"
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal"})
+
+
+class Endpoint:
+    """An OpenAI-compatible endpoint. Clients for it are built when they are needed, one for each event loop.
+
+    Args:
+        config: A configuration entry; only read.
+
+    Raises:
+        ConfigError: If its ``api_type`` is unknown or its address is no URL.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.api_type = str(config.get("api_type") or "openai").lower()
+        if self.api_type not in API_TYPES:
+            raise ConfigError(
+                f"'api_type' must be one of {', '.join(API_TYPES)}, not {config.get('api_type')!r}; "
+                "any other OpenAI-compatible service works with 'base_url' and no 'api_type'"
+            )
+        self.base_url = _address(config, self.api_type)
+        self._config = dict(config)
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    @property
+    def first_party(self) -> bool:
+        """Whether OpenAI or Azure is behind it, so that model names can be trusted."""
+        return self.api_type == "azure" or (self.api_type == "openai" and is_openai(self.base_url))
+
+    @property
+    def host(self) -> str:
+        """The host's name and port, without what may be secret in an address."""
+        if self.base_url is None:
+            return "api.openai.com"
+        address = urlsplit(self.base_url)
+        return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+
+    def secrets(self) -> list[str]:
+        """Texts that must not be shown to anybody."""
+        found = [self._config.get("api_key"), self._config.get("azure_ad_token"), self._key_from_environment()]
+        if self.base_url is not None:
+            found.append(urlsplit(self.base_url).password)
+        return [secret for secret in found if isinstance(secret, str)]
+
+    def client(self) -> AsyncOpenAI:
+        """The client of the running event loop.
+
+        Raises:
+            ConfigError: If there is no key.
+        """
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            with self._lock:
+                # Open connections refer to their loop, so entries of closed loops would never go by themselves.
+                for other in [other for other in self._clients if other.is_closed()]:
+                    del self._clients[other]
+                client = self._clients[loop] = self._build()
+        return client
+
+    async def aclose(self) -> None:
+        """Closes the connections of all loops that still run."""
+        with self._lock:
+            clients = dict(self._clients)
+            self._clients.clear()
+        here = asyncio.get_running_loop()
+        for loop, client in clients.items():
+            if loop is here:
+                await client.close()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(client.close(), loop))
+
+    def _build(self) -> AsyncOpenAI:
+        from openai import AsyncAzureOpenAI, AsyncOpenAI
+
+        config = self._config
+        given: dict[str, Any] = {"max_retries": 0}  # `Retry` is what retries here
+        for key in ("organization", "project", "timeout", "default_headers", "default_query"):
+            if config.get(key) is not None:
+                given[key] = config[key]
+        if config.get("http_client") is not None:
+            given["http_client"] = _http_client(config["http_client"])
+        if self.api_type != "azure":
+            return AsyncOpenAI(api_key=self._key(), base_url=self.base_url, **given)
+        return AsyncAzureOpenAI(
+            azure_endpoint=str(self.base_url),
+            azure_deployment=config.get("azure_deployment") or _deployment(str(config.get("model"))),
+            api_version=config.get("api_version") or os.environ.get("OPENAI_API_VERSION") or DEFAULT_AZURE_VERSION,
+            **self._azure_credentials(),
+            **given,
+        )
+
+    def _key_variable(self) -> str:
+        if self.api_type == "azure":
+            return "AZURE_OPENAI_API_KEY"
+        return SERVICES[self.api_type][1] if self.api_type in SERVICES else "OPENAI_API_KEY"
+
+    def _key_from_environment(self) -> str | None:
+        return os.environ.get(self._key_variable()) or None
+
+    def _key(self) -> str | Callable[[], Any]:
+        key = self._config.get("api_key") or self._key_from_environment()
+        if key:
+            return key
+        if self.base_url is not None and urlsplit(self.base_url).hostname in _LOCAL_HOSTS:
+            return "none"  # a server on this machine seldom wants a key
+        model, variable = self._config.get("model"), self._key_variable()
+        own = "" if self.first_party else " (any text will do where the endpoint wants none)"
+        raise ConfigError(
+            f"no API key for model {model!r} at {self.host}: set {variable}, or 'api_key' in llm_config{own}"
+        )
+
+    def _azure_credentials(self) -> dict[str, Any]:
+        provider = self._config.get("azure_ad_token_provider")
+        if provider is not None:
+            return {"azure_ad_token_provider": _default_azure_token_provider() if provider == "DEFAULT" else provider}
+        token = self._config.get("azure_ad_token") or os.environ.get("AZURE_OPENAI_AD_TOKEN")
+        if token and not self._config.get("api_key"):
+            return {"azure_ad_token": token}
+        return {"api_key": self._key()}
+
+
+def _address(config: Mapping[str, Any], api_type: str) -> str | None:
+    given = config.get("base_url") or config.get("azure_endpoint")
+    if given is None and api_type in SERVICES:
+        return SERVICES[api_type][0]
+    if given is None and api_type == "azure":
+        given = os.environ.get("AZURE_OPENAI_ENDPOINT") or os.environ.get("AZURE_OPENAI_API_BASE")
+        if not given:
+            raise ConfigError("Azure needs its resource's address: 'base_url': 'https://NAME.openai.azure.com'")
+    if given is None:
+        given = os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")
+    if not given:
+        return None
+    address = str(given)
+    if urlsplit(address).scheme not in ("http", "https"):
+        raise ConfigError("'base_url' must start with http:// or https://, as in 'http://localhost:8000/v1'")
+    if api_type == "azure":
+        return re.sub(r"/openai(/.*)?$", "", address.rstrip("/"))
+    return address
+
+
+def _deployment(model: str) -> str:
+    """The usual name of an Azure deployment of a model: Azure writes gpt-3.5 without the dot."""
+    return model.replace("gpt-3.5", "gpt-35")
+
+
+def _http_client(given: Any) -> Any:
+    """The HTTP client that the configuration gives; or what makes one, for each event loop its own."""
+    import httpx2
+
+    client = given() if callable(given) and not hasattr(given, "send") else given
+    if isinstance(client, httpx2.AsyncClient):
+        return client
+    raise ConfigError(
+        f"'http_client' must be an httpx2.AsyncClient, or a function that makes one, not {type(client).__name__}"
+    )
+
+
+def _default_azure_token_provider() -> Any:
+    try:
+        identity = import_module("azure.identity.aio")
+    except ImportError:
+        raise ConfigError("'azure_ad_token_provider': 'DEFAULT' needs the package azure-identity: install it") from None
+    scope = "https://cognitiveservices.azure.com/.default"
+    return identity.get_bearer_token_provider(identity.DefaultAzureCredential(), scope)
