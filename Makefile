@@ -20,15 +20,18 @@ demo: ## A group chat on the embedded model, offline and without a key
 test: ## Install what the tests need and run them all
 	@$(BOOTSTRAP) local,redis,test
 	@scripts/system_packages.sh
+	@$(BIN)/autogen-like models pull $(MODEL)
 	$(PYTEST) $(TESTS)
 
 fast: ## The tests that take no more than a few seconds each
 	@$(BOOTSTRAP) local,redis,test
+	@$(BIN)/autogen-like models pull $(MODEL)
 	$(PYTEST) -m "not slow" $(TESTS)
 
 coverage: ## All tests, and which branches of the package they take
 	@$(BOOTSTRAP) local,redis,test
 	@scripts/system_packages.sh
+	@$(BIN)/autogen-like models pull $(MODEL)
 	$(PYTEST) --cov --cov-report=term --cov-report=json:.cache/coverage.json
 	@$(BIN)/python scripts/branch_coverage.py .cache/coverage.json 90
 
@@ -46,7 +49,7 @@ format: ## Mend what ruff can mend
 
 docs: ## Build the documentation into site/
 	@$(BOOTSTRAP) docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 hooks: ## Run the checks of `make lint` before each commit
 	@$(BOOTSTRAP) local,redis,lint

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 
-if sys.version_info < (3, 11):  # before anything that an older Python could stumble over
+if sys.version_info < (3, 11):  # noqa: UP036 - before anything that an older Python could stumble over
     sys.exit(
-        "autogen_like needs Python 3.11 or newer; this is %d.%d. Where a newer one is installed: make PYTHON=python3.12"
-        % sys.version_info[:2]
+        "autogen_like needs Python 3.11 or newer; this is {}.{}. "
+        "Where a newer one is installed: make PYTHON=python3.12".format(*sys.version_info[:2])
     )
 
 import argparse
@@ -101,7 +101,10 @@ def install_venv_support() -> None:
 
 def ensure_venv() -> None:
     """Makes .venv where there is none that works."""
-    works = Path(venv_python()).exists() and not subprocess.run([venv_python(), "-m", "pip", "--version"], capture_output=True).returncode
+    works = (
+        Path(venv_python()).exists()
+        and not subprocess.run([venv_python(), "-m", "pip", "--version"], capture_output=True).returncode
+    )
     if works:
         return
     if not can_make_venv():

@@ -6,20 +6,20 @@ asked for dry-run reports, and the first candidate that suits the machine wins. 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional
+from pathlib import Path
 
 MINIMUM = (2, 6)
 RANGE = "torch>=2.6"
 TESTED = "torch==2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
-Report = Dict[str, object]
-DryRun = Callable[[str], Optional[Report]]
+Report = dict[str, object]
+DryRun = Callable[[str], Report | None]
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,10 @@ class TorchPlan:
 
 
 def package_names(report: Report) -> list[str]:
-    """The names, lower-case, of all that pip would install by this report."""
+    """The names, as indexes spell them (lower case, hyphens), of all that pip would install by this report."""
     items = report.get("install")
-    names: List[str] = []
-    for item in items if isinstance(items, list) else []:
-        names.append(str(item["metadata"]["name"]).lower())
-    return names
+    names = [str(item["metadata"]["name"]) for item in items] if isinstance(items, list) else []
+    return [re.sub(r"[-_.]+", "-", name).lower() for name in names]
 
 
 def cuda_packages(report: Report) -> list[str]:
@@ -58,7 +56,7 @@ def satisfies(version: str) -> bool:
 
 def has_gpu() -> bool:
     """Whether this machine has an NVIDIA GPU that its driver can see."""
-    if os.path.exists("/dev/nvidia0"):
+    if Path("/dev/nvidia0").exists():
         return True
     tool = shutil.which("nvidia-smi")
     if tool is None:

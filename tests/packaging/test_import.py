@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import autogen_like
 import pytest
+
+import autogen_like
 
 HEAVY = [
     "accelerate", "diskcache", "docker", "huggingface_hub", "jinja2", "llguidance", "numpy", "openai", "opentelemetry",
