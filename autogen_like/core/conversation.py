@@ -7,7 +7,7 @@ flat, so a conversation of 100,000 turns uses no more stack than one of two.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .errors import AgentNameConflict, ConversationError
@@ -16,7 +16,7 @@ from .message import Message, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
 from .termination import Checker, StopCondition, StopReason
-from .transcript import Transcript, View
+from .transcript import Transcript, View, wire_messages
 
 EMPTY_REPLIES = 3
 SAME_CALLS = 3
@@ -68,9 +68,10 @@ class Turn:
         index: The turn's number in the run, from 0.
         backend: Which backend is at work; for error messages.
         final: Whether this is the last turn, to be answered without tools.
+        messages: The conversation as the speaker sees it, or what its hooks made of that.
     """
 
-    __slots__ = ("backend", "conversation", "final", "index", "run", "sender", "speaker")
+    __slots__ = ("_edited", "backend", "conversation", "final", "index", "run", "sender", "speaker")
 
     def __init__(
         self, conversation: Conversation, run: Run[Any], speaker: Participant, sender: Any, index: int = 0
@@ -82,6 +83,7 @@ class Turn:
         self.index = index
         self.backend = ""
         self.final = False
+        self._edited: list[dict[str, Any]] | None = None
 
     @property
     def transcript(self) -> Transcript:
@@ -98,6 +100,19 @@ class Turn:
     def view(self) -> View:
         """The conversation as the speaker sees it."""
         return self.conversation.transcript.view(self.speaker.name)
+
+    @property
+    def messages(self) -> list[Any]:  # of ChatMessage, or of the plain dicts that a hook returned
+        return self.view if self._edited is None else self._edited
+
+    @messages.setter
+    def messages(self, edited: list[dict[str, Any]]) -> None:
+        self._edited = edited
+
+    @property
+    def wire(self) -> Sequence[Mapping[str, Any]]:
+        """`messages` as a chat endpoint takes them: each tool result a message of its own."""
+        return self.view.wire if self._edited is None else wire_messages(self._edited)
 
     def emit(self, event: Event) -> None:
         """Tells listeners. Check ``turn.run.listening`` before making an event that happens often."""
@@ -117,6 +132,11 @@ class Conversation:
         rule: Who speaks next.
         counterpart: Whom each participant answers (see `Turn.sender`).
         transcript: What was said before.
+
+    Attributes:
+        auto_replies: How often each participant has answered in a row without a person.
+        active: The run that it is in, while it runs.
+        silent: Whether it should not be printed.
 
     Raises:
         AgentNameConflict: If two participants have the same name.
@@ -139,6 +159,7 @@ class Conversation:
         self.transcript = transcript if transcript is not None else Transcript()
         self.auto_replies: dict[str, int] = {}
         self.active: Run[Any] | None = None
+        self.silent = False
 
     @property
     def id(self) -> str:
@@ -209,7 +230,7 @@ class Conversation:
         if run.listening:
             parent = run.parent.id if run.parent is not None else None
             names = tuple(participant.name for participant in self.participants)
-            run.emit(ConversationStarted(self.id, names, parent))
+            run.emit(ConversationStarted(self.id, names, parent, self.silent))
         deadline = stop.deadline() if stop is not None else None
         timer = run.stop_after(deadline) if deadline is not None else None
         try:

@@ -20,6 +20,10 @@ class ConfigError(AutogenLikeError, ValueError):
     """A setting is missing, unknown or contradicts another; raised before any token is spent."""
 
 
+class AsyncInSyncChat(ConfigError, RuntimeError):
+    """A synchronous chat would have to call an async reply function."""
+
+
 class MissingExtra(ConfigError, ImportError):
     """An optional dependency is not installed.
 

@@ -30,11 +30,13 @@ class ConversationStarted(Event):
 
     Args:
         participants: Names.
-        parent: Id of the conversation that it is nested in.
+        parent: Id of the run that it is nested in.
+        silent: Whether it asked not to be printed.
     """
 
     participants: tuple[str, ...] = ()
     parent: str | None = None
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,11 @@ class Run(Generic[T]):
         return bool(self._listeners) or (self.parent is not None and self.parent.listening)
 
     @property
+    def listeners(self) -> Sequence[Listener]:
+        """This run's own listeners."""
+        return tuple(listener for listener, _ in self._listeners)
+
+    @property
     def wants_deltas(self) -> bool:
         """Whether anybody wants replies in pieces."""
         return any(deltas for _, deltas in self._listeners) or (self.parent is not None and self.parent.wants_deltas)

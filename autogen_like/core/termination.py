@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .conversation import Progress
 
 StopKind: TypeAlias = Literal[
+    "answered",  # the agent that was asked has answered
     "condition",  # a stop condition was met
     "termination_message",  # is_termination_msg said so
     "max_consecutive_auto_reply",

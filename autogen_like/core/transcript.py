@@ -7,6 +7,7 @@ to the renderings that the messages themselves cache, so ten participants cost t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NoReturn, SupportsIndex, overload
 
 from .errors import TranscriptError
@@ -172,3 +173,49 @@ class Transcript(Sequence[Message]):
 
     def __repr__(self) -> str:
         return f"Transcript({len(self.messages)} messages, id={self.id!r})"
+
+
+def wire_messages(messages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Chat dicts that a program made or edited, as a chat endpoint takes them: each tool result a message of its own."""
+    wires: list[Mapping[str, Any]] = []
+    for message in messages:
+        responses = message.get("tool_responses")
+        if responses:
+            wires.extend(responses)
+            if message.get("role") != "tool":  # otherwise its content only repeats the results
+                wires.append({key: value for key, value in message.items() if key != "tool_responses"})
+        elif "context" in message:
+            wires.append({key: value for key, value in message.items() if key != "context"})
+        else:
+            wires.append(message)
+    return wires
+
+
+class Appended(Sequence[Mapping[str, Any]]):
+    """A long list of messages with a few more behind it, without copying the long one.
+
+    Args:
+        head: The long one; live.
+        tail: What comes behind it.
+    """
+
+    __slots__ = ("_head", "_tail")
+
+    def __init__(self, head: Sequence[Mapping[str, Any]], tail: Sequence[Mapping[str, Any]]) -> None:
+        self._head, self._tail = head, tail
+
+    def __len__(self) -> int:
+        return len(self._head) + len(self._tail)
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return chain(self._head, self._tail)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mapping[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | list[Mapping[str, Any]]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        return self._head[at] if at < len(self._head) else self._tail[at - len(self._head)]

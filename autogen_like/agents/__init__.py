@@ -1,0 +1,1 @@
+"""Who answers: conversable agents, each a name, a description and an ordered chain of backends."""

@@ -1,0 +1,81 @@
+"""Runs code blocks that others wrote, where an executor was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from ...coding.executor import CodeExecutor, format_result
+from ...core.conversation import Conversation, Turn
+from ...core.errors import ConfigError
+from ...core.events import CodeFinished, CodeStarted
+from ...core.message import Message, content_text
+from ...core.protocols import Reply
+
+
+class WithCode(Protocol):
+    """What the code backend knows of its agent."""
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        ...
+
+    @property
+    def code_executor(self) -> CodeExecutor | None:
+        """What runs the code; None where nothing does."""
+        ...
+
+
+class CodeBackend:
+    """Runs the newest code blocks said since the agent last spoke.
+
+    Args:
+        agent: Whose executor runs them.
+        last_n_messages: How many messages to look through; "auto" is all since the agent last spoke.
+
+    Raises:
+        ConfigError: If `last_n_messages` is neither.
+    """
+
+    name = "code"
+
+    def __init__(self, agent: WithCode, last_n_messages: int | str = "auto") -> None:
+        if last_n_messages != "auto" and not (isinstance(last_n_messages, int) and last_n_messages > 0):
+            raise ConfigError(f'last_n_messages must be a positive number or "auto", not {last_n_messages!r}')
+        self._agent = agent
+        self._last_n = last_n_messages
+        # Where the last look ended, so that messages without code are looked at once, not at every turn.
+        self._looked: WeakKeyDictionary[Conversation, int] = WeakKeyDictionary()
+
+    async def reply(self, turn: Turn) -> Reply:
+        """What the code printed, or None where there is no code or nothing to run it."""
+        executor = self._agent.code_executor
+        if executor is None:
+            return None
+        for message in self._recent(turn):
+            blocks = executor.code_extractor.extract_code_blocks(content_text(message.get("content")))
+            if not blocks:
+                continue
+            if turn.run.listening:
+                languages = tuple(block.language for block in blocks)
+                turn.emit(CodeStarted(turn.conversation.id, self._agent.name, languages))
+            result = await executor.execute(blocks)
+            if turn.run.listening:
+                turn.emit(CodeFinished(turn.conversation.id, self._agent.name, result.exit_code, result.output))
+            return Message(self._agent.name, format_result(result))
+        return None
+
+    def _recent(self, turn: Turn) -> list[Mapping[str, Any]]:
+        messages = turn.messages
+        if isinstance(self._last_n, int):
+            return list(reversed(messages[-self._last_n :]))
+        start = min(self._looked.get(turn.conversation, 0), max(len(messages) - 1, 0))
+        self._looked[turn.conversation] = len(messages)
+        recent: list[Mapping[str, Any]] = []
+        for message in reversed(messages[start:]):
+            if message.get("role") != "user":
+                break
+            recent.append(message)
+        return recent

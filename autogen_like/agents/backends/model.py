@@ -1,0 +1,113 @@
+"""Asks a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from ...core.conversation import Turn
+from ...core.events import TextDelta
+from ...core.message import Message
+from ...core.protocols import PrefixHint, Reply
+from ...core.run import Run
+from ...core.usage import UsageLedger
+from ...models.cache import AbstractCache, Cached
+from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
+
+active_cache: ContextVar[AbstractCache | None] = ContextVar("active_cache", default=None)
+"""The cache of the chat under way; chats nested in it use it too."""
+
+LAST_TURN = "This is your last turn: answer now, with what you know, and without tools."
+
+
+class WithModel(Protocol):
+    """What the model backend knows of its agent."""
+
+    usage: UsageLedger
+    system_message: str
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        ...
+
+    @property
+    def model_client(self) -> ModelClient | None:
+        """The model; None where it has none."""
+        ...
+
+    @property
+    def tool_choice(self) -> str | Mapping[str, Any] | None:
+        """Whether, or which, tool must be called."""
+        ...
+
+    def tool_schemas(self, conversation: str) -> Sequence[Mapping[str, Any]]:
+        """Tools on offer to the model."""
+        ...
+
+
+class ModelBackend:
+    """Sends the conversation, as the agent sees it, to its model."""
+
+    name = "model"
+
+    def __init__(self, agent: WithModel) -> None:
+        self._agent = agent
+        self._cached: tuple[ModelClient, AbstractCache, Cached] | None = None
+
+    async def reply(self, turn: Turn) -> Reply:
+        """The model's reply, or None where the agent has no model."""
+        agent = self._agent
+        client = agent.model_client
+        if client is None:
+            return None
+        over = turn.run.over_budget() if not turn.final else None
+        if over is not None:
+            return over
+        conversation = turn.conversation.id
+        system, tools, choice = agent.system_message or None, agent.tool_schemas(conversation), agent.tool_choice
+        if turn.final:
+            system, tools, choice = f"{system or ''}\n\n{LAST_TURN}".strip(), (), None
+        request = ModelRequest(
+            turn.wire, system, tools, choice if tools else None, prefix=PrefixHint(conversation, agent.name)
+        )
+        response = await ask_model(self.client(client), request, turn.run, conversation, agent.name)
+        agent.usage.add(response.model, response.usage, cached=response.cached)
+        return Message(agent.name, response.content, response.tool_calls)
+
+    def client(self, client: ModelClient) -> ModelClient:
+        """The client behind the chat's cache, where the chat has one."""
+        cache = active_cache.get()
+        if cache is None:
+            return client
+        if self._cached is None or self._cached[0] is not client or self._cached[1] is not cache:
+            self._cached = (client, cache, Cached(client, cache))
+        return self._cached[2]
+
+
+async def ask_model(
+    client: ModelClient, request: ModelRequest, run: Run[Any], conversation: str, speaker: str, *, show: bool = True
+) -> ModelResponse:
+    """One request: streamed where somebody listens to the pieces, and counted.
+
+    Args:
+        client: The model.
+        request: What to ask.
+        run: The run that it is part of.
+        conversation: Id of the conversation, for events.
+        speaker: On whose behalf.
+        show: Whether the reply is something said, whose pieces listeners may want.
+    """
+    response: ModelResponse | None = None
+    if show and run.wants_deltas:
+        async for item in client.stream(request):
+            if isinstance(item, Delta):
+                run.emit(TextDelta(conversation, speaker, item.text, item.kind, item.name))
+            else:
+                response = item
+    else:
+        response = await client.complete(request)
+    assert response is not None, f"{client.model}'s stream ended without a response"
+    run.record_usage(speaker, response.model, response.usage, cached=response.cached, conversation=conversation)
+    return response

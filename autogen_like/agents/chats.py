@@ -1,0 +1,375 @@
+"""Starting chats: `initiate_chat`, its async form, and `run`, which is the same as a stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.conversation import Conversation
+from ..core.errors import AsyncInSyncChat, ConfigError
+from ..core.events import HumanRequested
+from ..core.limits import Limits
+from ..core.message import Message, message_from_dict, new_id
+from ..core.run import Ask, Run
+from ..core.sync import in_place
+from ..core.sync import run as run_sync
+from ..core.termination import StopCondition, StopReason
+from ..core.transcript import Transcript
+from ..models.cache import AbstractCache
+from ..observe.console import ConsolePrinter
+from .agent import as_participant, call
+from .backends.function import FunctionBackend
+from .backends.model import active_cache
+from .carryover import with_carryover
+from .chat_result import ChatResult, cost_of
+from .history import HistoryMixin
+from .pair import Asker, Pair, Solo
+from .summaries import check_method, summarize
+
+# What a person or a programming error ended is not asked for a last word.
+_NO_LAST_WORD = ("answered", "termination_message", "human_exit", "cancelled", "timeout", "error", "no_reply")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """How a chat is held; the arguments of `ConversableAgent.initiate_chat` and `ConversableAgent.run`."""
+
+    message: Any = None
+    clear_history: bool = True
+    silent: bool | None = False
+    cache: AbstractCache | None = None
+    max_turns: int | None = None
+    summary_method: str | Callable[..., Any] | None = "last_msg"
+    summary_args: Mapping[str, Any] | None = None
+    stop: StopCondition | None = None
+    limits: Limits | None = None
+    human: Ask | str | None = None
+    deps: object = None
+    final_answer: bool = False
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_method(self.summary_method)
+        if self.max_turns is not None and self.max_turns < 1:
+            raise ConfigError(f"max_turns must be at least 1, or None for no limit; it is {self.max_turns}")
+        if not (self.message is None or isinstance(self.message, str | Mapping | Message) or callable(self.message)):
+            raise ConfigError(f"message must be a string, a message dict, a function or None, not {self.message!r}")
+        with_carryover("", self.context)
+
+
+class ChatsMixin(HistoryMixin):
+    """Chats with one other agent, or with a group through its manager."""
+
+    silent: bool | None
+    DEFAULT_SUMMARY_METHOD = "last_msg"
+
+    def conversation_for(self, initiator: Any, clear_history: bool, max_turns: int | None) -> Conversation:
+        """The conversation that a chat addressed to this agent is held in. A group's manager opens the group's.
+
+        Args:
+            initiator: Who begins it.
+            clear_history: Whether what the two said before is left behind.
+            max_turns: How often this agent may answer.
+        """
+        transcript = Transcript() if clear_history else self._past_with(initiator)
+        pair = Pair(as_participant(initiator), as_participant(self), max_turns)
+        others = {id(pair.initiator): self, id(pair.recipient): initiator}
+        return Conversation(
+            (pair.initiator, pair.recipient), pair, lambda one: others[id(one)], transcript
+        )
+
+    def _past_with(self, initiator: Any) -> Transcript:
+        past = self._conversation_with(initiator)
+        # Two chats at once on one history would interleave: the second goes on from a copy of its own.
+        return past.transcript if past.active is None else past.transcript.fork()
+
+    async def _opening(self, run: Run[Any], chat: Conversation, recipient: Any, options: ChatOptions) -> Message:
+        message = options.message
+        context = dict(options.context)
+        if callable(message):
+            message = await call(message, self, recipient, context)
+        elif message is None:
+            request = HumanRequested(chat.id, new_id(), self.name, ">")
+            message = with_carryover(await run.ask(request, self._ask_terminal), context)
+        elif not isinstance(message, Message):
+            message = await self.a_generate_init_message(message, **context)
+        said = message if isinstance(message, Message) else message_from_dict(message, self.name)
+        return await self._edit_sent(said, recipient, bool(options.silent))
+
+    async def _ask_terminal(self, request: HumanRequested) -> str:
+        return await self.a_get_human_input(request.prompt)
+
+    async def a_get_human_input(self, prompt: str) -> str:
+        """Asks the person at the terminal."""
+        raise NotImplementedError  # ConversableAgent's
+
+    def generate_init_message(self, message: Any, **context: Any) -> Any:
+        """The first message of a chat; override it to make your own.
+
+        Args:
+            message: A string, a chat dict, or None to ask the person at the terminal.
+            **context: The chat's further arguments; ``carryover`` is added at the end of the message.
+        """
+        return run_sync(self.a_generate_init_message(message, **context))
+
+    async def a_generate_init_message(self, message: Any, **context: Any) -> Any:
+        """The first message of a chat; see `generate_init_message`."""
+        if type(self).generate_init_message is not ChatsMixin.generate_init_message:
+            return await in_place(self.generate_init_message, message, **context)
+        if message is None:
+            message = await self.a_get_human_input(">")
+        return with_carryover(message, context)
+
+    def chat(self, recipient: Any, options: ChatOptions) -> Run[ChatResult]:
+        """A chat with `recipient`, ready to be started; `initiate_chat` and `run` are made of it."""
+
+        async def main(run: Run[ChatResult]) -> ChatResult:
+            opens = getattr(recipient, "conversation_for", None)
+            if opens is not None:
+                conversation: Conversation = opens(self, options.clear_history, options.max_turns)
+            else:
+                conversation = _with_foreign(self, recipient, options)
+            self._remember(recipient, conversation)
+            self.reply_at_receive[recipient] = True
+            if isinstance(recipient, ChatsMixin):
+                recipient.reply_at_receive[self] = True
+            self._print(run, conversation, options.silent)
+            opening = await self._opening(run, conversation, recipient, options)
+            return await self._held(run, conversation, opening, recipient, options)
+
+        return self._with_cache(main, options)
+
+    def _with_cache(self, main: Callable[[Run[ChatResult]], Any], options: ChatOptions) -> Run[ChatResult]:
+        async def cached(run: Run[ChatResult]) -> ChatResult:
+            if options.cache is None:
+                return await main(run)  # type: ignore[no-any-return]
+            token = active_cache.set(options.cache)
+            try:
+                return await main(run)  # type: ignore[no-any-return]
+            finally:
+                active_cache.reset(token)
+
+        return Run(cached, limits=options.limits, human=options.human, deps=options.deps)
+
+    async def _held(
+        self, run: Run[ChatResult], chat: Conversation, opening: Message, recipient: Any, options: ChatOptions
+    ) -> ChatResult:
+        reason = await chat.converse(run, opening, stop=options.stop)
+        summary: Any = ""
+        try:
+            if options.final_answer and reason.kind not in _NO_LAST_WORD:
+                await _last_word(chat, run)
+            method = options.summary_method
+            if run.stopped is not None and method == "reflection_with_llm":
+                method = "last_msg"  # what was stopped asks no model any more
+            summary = await summarize(method, self, recipient, chat, run, options.summary_args)
+        except asyncio.CancelledError:
+            absorbed = run.absorb_cancel()
+            if absorbed is None:
+                raise
+            reason = absorbed
+        return ChatResult(
+            chat_history=list(chat.transcript.view(self.name)),
+            summary=summary,
+            cost=cost_of(run.usage),
+            human_input=list(run.human_input),
+            stop_reason=reason,
+            messages=tuple(chat.transcript),
+            usage_by_agent=run.usage_by_agent,
+        )
+
+    def _print(self, run: Run[Any], chat: Conversation, silent: bool | None) -> None:
+        chat.silent = bool(self.silent if silent is None else silent) or bool(self.silent)
+        around: Run[Any] | None = run
+        while around is not None and not chat.silent:
+            if any(isinstance(listener, ConsolePrinter) for listener in around.listeners):
+                return
+            around = around.parent
+        if not chat.silent:
+            run.subscribe(ConsolePrinter(), deltas=False)
+
+    def run(
+        self,
+        recipient: Any = None,
+        message: Any = None,
+        *,
+        clear_history: bool = True,
+        silent: bool | None = True,
+        cache: AbstractCache | None = None,
+        max_turns: int | None = None,
+        summary_method: str | Callable[..., Any] | None = "last_msg",
+        summary_args: Mapping[str, Any] | None = None,
+        stop: StopCondition | None = None,
+        limits: Limits | None = None,
+        human: Ask | str | None = None,
+        deps: object = None,
+        final_answer: bool = False,
+        **context: Any,
+    ) -> Run[ChatResult]:
+        """A chat as a stream of events: iterate over it, or await it for its `ChatResult`.
+
+        Args:
+            recipient: Whom to talk to. Without one, the agent itself is asked, and runs its own tools.
+            message: What to say first: a string, a chat dict, a function of (sender, recipient, context), or None to
+                ask the person at the terminal.
+            clear_history: Whether what the two said before is left behind.
+            silent: Whether nothing is printed, which is so by default here.
+            cache: A cache of model replies, for this chat and all that is nested in it.
+            max_turns: How often the recipient may answer.
+            summary_method: "last_msg", "reflection_with_llm", a function, or None.
+            summary_args: Arguments for it.
+            stop: A condition that ends the chat: ``MaxMessages(20) | Timeout(60)``.
+            limits: Budgets for the chat and all that is nested in it.
+            human: Who answers for people: None for the terminal, "events" to wait for ``run.answer``, or an async
+                function of the `HumanRequested` event.
+            deps: Anything that tools should be able to reach.
+            final_answer: Whether, on a limit, one last turn "answer now, without tools" is asked for.
+            **context: Further values for a message function; ``carryover`` is added to the message.
+
+        Returns:
+            The run; it starts when it is awaited or iterated over, and ``cancel()`` stops it.
+
+        Raises:
+            ConfigError: If an argument can't be right.
+
+        Example:
+            >>> from autogen_like import AssistantAgent, ScriptedModel
+            >>> agent = AssistantAgent("ada", llm_config=ScriptedModel(["Four."]))
+            >>> async def main() -> str:
+            ...     result = await agent.run(message="2 + 2?")
+            ...     return result.summary
+            >>> import asyncio; asyncio.run(main())
+            'Four.'
+        """
+        options = ChatOptions(
+            message, clear_history, silent, cache, max_turns, summary_method, summary_args, stop, limits, human, deps,
+            final_answer, context,
+        )  # fmt: skip
+        return self.chat(recipient, options) if recipient is not None else self._asked(options)
+
+    def _asked(self, options: ChatOptions) -> Run[ChatResult]:
+        """The agent alone, asked by the program."""
+        asker = self._asker
+        agent = as_participant(self)
+
+        async def main(run: Run[ChatResult]) -> ChatResult:
+            transcript = Transcript() if options.clear_history else self._past_with(asker)
+            others = {id(asker): self, id(agent): asker}
+            chat = Conversation((asker, agent), Solo(agent), lambda one: others[id(one)], transcript)
+            self._conversations[asker] = chat
+            self._print(run, chat, options.silent)
+            message = options.message
+            if callable(message):
+                message = await call(message, asker, self, dict(options.context))
+            elif message is None:
+                request = HumanRequested(chat.id, new_id(), asker.name, ">")
+                message = await run.ask(request, self._ask_terminal)
+            if not isinstance(message, Message):
+                message = message_from_dict(with_carryover(message, options.context), asker.name)
+            return await self._held(run, chat, message, self, options)
+
+        return self._with_cache(main, options)
+
+    async def a_initiate_chat(
+        self,
+        recipient: Any,
+        clear_history: bool = True,
+        silent: bool | None = False,
+        cache: AbstractCache | None = None,
+        max_turns: int | None = None,
+        summary_method: str | Callable[..., Any] | None = DEFAULT_SUMMARY_METHOD,
+        summary_args: Mapping[str, Any] | None = None,
+        message: Any = None,
+        **context: Any,
+    ) -> ChatResult:
+        """Has a chat with another agent, or with a group through its manager; see `run` for the arguments.
+
+        Returns:
+            What was said, its summary and cost, and why it ended.
+
+        Raises:
+            ConversationError: If a participant raised; names it and holds the transcript.
+        """
+        return await self.run(
+            recipient,
+            message,
+            clear_history=clear_history,
+            silent=silent,
+            cache=cache,
+            max_turns=max_turns,
+            summary_method=summary_method,
+            summary_args=summary_args,
+            **context,
+        )
+
+    def initiate_chat(
+        self,
+        recipient: Any,
+        clear_history: bool = True,
+        silent: bool | None = False,
+        cache: AbstractCache | None = None,
+        max_turns: int | None = None,
+        summary_method: str | Callable[..., Any] | None = DEFAULT_SUMMARY_METHOD,
+        summary_args: Mapping[str, Any] | None = None,
+        message: Any = None,
+        **context: Any,
+    ) -> ChatResult:
+        """Has a chat with another agent, or with a group through its manager; see `run` for the arguments.
+
+        Returns:
+            What was said, its summary and cost, and why it ended.
+
+        Raises:
+            AsyncInSyncChat: If an async reply function is registered with one of the two and not to be ignored.
+            ConversationError: If a participant raised; names it and holds the transcript.
+        """
+        refuse_async(self, recipient)
+        return run_sync(
+            self.a_initiate_chat(
+                recipient, clear_history, silent, cache, max_turns, summary_method, summary_args, message, **context
+            )
+        )
+
+    @property
+    def _asker(self) -> Asker:
+        known = next((other for other in self._conversations if isinstance(other, Asker)), None)
+        return known or Asker(self.name)
+
+
+def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversation:
+    """A chat with an object that has only AutoGen 0.2's methods."""
+    pair = Pair(as_participant(sender), as_participant(recipient), options.max_turns)
+    others = {id(pair.initiator): recipient, id(pair.recipient): sender}
+    return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)])
+
+
+async def _last_word(chat: Conversation, run: Run[Any]) -> None:
+    """Lets the last speaker that has a model answer once more, without tools."""
+    talkers = [one for one in chat.participants if getattr(one, "model_client", None) is not None]
+    if not talkers:
+        return
+    names = [message.speaker for message in reversed(chat.transcript.messages[-10:])]
+    talkers.sort(key=lambda one: names.index(one.name) if one.name in names else len(names))
+    reply = await chat.ask(talkers[0], run, final=True)
+    if isinstance(reply, Message):
+        await chat.add(reply, run)
+
+
+def refuse_async(*agents: Any) -> None:
+    """Checks that a synchronous chat would call no async reply function.
+
+    Raises:
+        AsyncInSyncChat: If it would; names the function and the cure.
+    """
+    for agent in agents:
+        for backend in getattr(agent, "backends", ()):
+            if isinstance(backend, FunctionBackend) and backend.is_async and not backend.ignore_async_in_sync_chat:
+                raise AsyncInSyncChat(
+                    f"{agent.name} has the async reply function {backend.name!r}: use a_initiate_chat, or register it "
+                    f"with ignore_async_in_sync_chat=True"
+                )
+
+
+__all__ = ["ChatOptions", "ChatsMixin", "StopReason", "refuse_async"]

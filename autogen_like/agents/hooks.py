@@ -1,0 +1,93 @@
+"""Hooks: functions that edit what an agent sees before it replies, and what it says before it is sent."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.conversation import Turn
+from ..core.errors import ConfigError
+from ..core.message import Message, message_from_dict
+from .agent import call
+
+HOOKABLE = ("process_last_received_message", "process_all_messages_before_reply", "process_message_before_send")
+
+
+class HooksMixin:
+    """AutoGen 0.2's hook points. A hook may be sync or async, and works in both kinds of chat.
+
+    Attributes:
+        hook_lists: The hooks of each point, in order.
+    """
+
+    name: str
+    hook_lists: dict[str, list[Callable[..., Any]]]
+
+    def _init_hooks(self) -> None:
+        self.hook_lists = {point: [] for point in HOOKABLE}
+
+    def register_hook(self, hookable_method: str, hook: Callable[..., Any]) -> None:
+        """Adds a hook.
+
+        Args:
+            hookable_method: "process_last_received_message" (content -> content), "process_all_messages_before_reply"
+                (messages -> messages) or "process_message_before_send" (sender, message, recipient, silent ->
+                message). The names with ``a_`` in front mean the same.
+            hook: The function.
+
+        Raises:
+            ConfigError: If there is no such point, or the hook is already there.
+        """
+        point = hookable_method.removeprefix("a_")
+        if point not in self.hook_lists:
+            raise ConfigError(f"{hookable_method!r} is no hook point; these are: {', '.join(HOOKABLE)}")
+        if hook in self.hook_lists[point]:
+            raise ConfigError(f"{hook!r} is already a hook of {self.name}'s {point}")
+        self.hook_lists[point].append(hook)
+
+    async def _edit_received(self, turn: Turn) -> None:
+        """Shows the hooks a copy of the conversation, and the turn what they make of it; the transcript stays."""
+        if not (self.hook_lists[HOOKABLE[0]] or self.hook_lists[HOOKABLE[1]]) or not turn.messages:
+            return
+        messages = copy.deepcopy(turn.messages)
+        turn.messages = await self._with_last(await self._with_all(list(messages)))
+
+    async def _with_all(self, messages: list[Any]) -> list[Any]:
+        for hook in self.hook_lists["process_all_messages_before_reply"]:
+            messages = await call(hook, messages)
+        return messages
+
+    async def _with_last(self, messages: list[Any]) -> list[Any]:
+        hooks = self.hook_lists["process_last_received_message"]
+        if not hooks or not messages:
+            return messages
+        last = messages[-1]
+        content = last.get("content")
+        # A call or its result isn't something that was said, and neither is a person's "exit".
+        if not content or "function_call" in last or "tool_calls" in last or "tool_responses" in last or content == "exit":
+            return messages
+        for hook in hooks:
+            content = await call(hook, content)
+        return [*messages[:-1], {**last, "content": content}]
+
+    async def a_process_all_messages_before_reply(self, messages: Sequence[Any]) -> list[Any]:
+        """What the hooks for all messages make of them."""
+        return await self._with_all(list(messages))
+
+    async def a_process_last_received_message(self, messages: Sequence[Any]) -> list[Any]:
+        """What the hooks for the last message make of it."""
+        return await self._with_last(list(messages))
+
+    async def _edit_sent(self, message: Message, recipient: Any, silent: bool) -> Message:
+        hooks = self.hook_lists["process_message_before_send"]
+        if not hooks:
+            return message
+        edited: Any = dict(message.render(self.name))
+        for hook in hooks:
+            edited = await call(hook, sender=self, message=edited, recipient=recipient, silent=silent)
+            if edited is None:
+                raise ConfigError(f"the hook {hook!r} must return the message to send; it returned None")
+        if isinstance(edited, Message):
+            return edited
+        return message_from_dict(edited, self.name)

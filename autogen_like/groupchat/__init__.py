@@ -1,0 +1,1 @@
+"""Group chats: several agents, one transcript, and a way to decide who speaks next."""
