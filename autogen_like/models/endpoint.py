@@ -31,7 +31,7 @@ SERVICES: dict[str, tuple[str, str]] = {
 }
 API_TYPES = ("openai", "azure", *SERVICES)
 DEFAULT_AZURE_VERSION = "2024-10-21"
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal"})
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "host.docker.internal"})
 
 
 class Endpoint:
@@ -181,10 +181,8 @@ def _deployment(model: str) -> str:
 
 def _http_client(given: Any) -> Any:
     """The HTTP client that the configuration gives; or what makes one, for each event loop its own."""
-    import httpx2
-
     client = given() if callable(given) and not hasattr(given, "send") else given
-    if isinstance(client, httpx2.AsyncClient):
+    if hasattr(client, "aclose"):  # what a sync client has not
         return client
     raise ConfigError(
         f"'http_client' must be an httpx2.AsyncClient, or a function that makes one, not {type(client).__name__}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.errors import ConfigError, ModelError
 from .client import Capabilities, Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
-from .layer import identity_of
+from .layer import identity_of, streaming
 
 
 class Fallback:
@@ -29,7 +29,9 @@ class Fallback:
         'Hello'
     """
 
-    def __init__(self, clients: Sequence[ModelClient], *, accept: Callable[[ModelResponse], bool] | None = None) -> None:
+    def __init__(
+        self, clients: Sequence[ModelClient], *, accept: Callable[[ModelResponse], bool] | None = None
+    ) -> None:
         if not clients:
             raise ConfigError("Fallback needs at least one client")
         self.clients = tuple(clients)
@@ -81,12 +83,13 @@ class Fallback:
             held: list[StreamItem] = []
             shown = False
             try:
-                async for item in client.stream(request):
-                    if self._accept is not None:
-                        held.append(item)
-                        continue
-                    shown = shown or isinstance(item, Delta)
-                    yield item
+                async with streaming(client, request) as items:
+                    async for item in items:
+                        if self._accept is not None:
+                            held.append(item)
+                            continue
+                        shown = shown or isinstance(item, Delta)
+                        yield item
             except ModelError as error:
                 if shown:
                     raise

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
-from .client import Capabilities, ModelClient
+from .client import Capabilities, ModelClient, ModelRequest, StreamItem
 
 
 class Layer:
@@ -47,3 +48,15 @@ def identity_of(client: ModelClient) -> Mapping[str, Any]:
         found: Mapping[str, Any] = identity()
         return found
     return {"model": client.model, "class": f"{type(client).__module__}.{type(client).__qualname__}"}
+
+
+@asynccontextmanager
+async def streaming(client: ModelClient, request: ModelRequest) -> AsyncIterator[AsyncIterator[StreamItem]]:
+    """A client's stream, closed at once when it is left early, so that the connection behind it is too."""
+    items = client.stream(request)
+    try:
+        yield items
+    finally:
+        close = getattr(items, "aclose", None)
+        if close is not None:
+            await close()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from ..core.errors import ConfigError
 from .client import ModelClient, ModelRequest, ModelResponse, StreamItem
-from .layer import Layer
+from .layer import Layer, streaming
 
 
 class RateLimit(Layer):
@@ -68,10 +68,11 @@ class RateLimit(Layer):
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamItem]:
         """The reply in pieces, when its turn has come."""
         await self._turn()
-        async for item in self.client.stream(request):
-            if isinstance(item, ModelResponse):
-                self._spend(item)
-            yield item
+        async with streaming(self.client, request) as items:
+            async for item in items:
+                if isinstance(item, ModelResponse):
+                    self._spend(item)
+                yield item
 
     async def _turn(self) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from ..core.errors import ConfigError, ModelError
 from .client import Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
-from .layer import Layer
+from .layer import Layer, streaming
 
 
 class Retry(Layer):
@@ -82,14 +82,16 @@ class Retry(Layer):
         while True:
             shown = False
             try:
-                async for item in self.client.stream(request):
-                    shown = shown or isinstance(item, Delta)
-                    yield item
-                return
+                async with streaming(self.client, request) as items:
+                    async for item in items:
+                        shown = shown or isinstance(item, Delta)
+                        yield item
             except ModelError as error:
                 wait = None if shown else self._wait(error, attempt, started)
                 if wait is None:
                     raise
+            else:
+                return
             attempt += 1
             await self._sleep(wait)
 

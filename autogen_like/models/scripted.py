@@ -65,7 +65,7 @@ class ScriptedModel:
         self.requests: list[ModelRequest] = []
         self.calls = 0
         self._function = replies if callable(replies) else None
-        self._script = None if callable(replies) else iter(replies)
+        self._script = iter(() if callable(replies) else replies)
         self._delay = delay
         self._usage = usage or Usage()
         self._chunk = chunk
@@ -110,7 +110,6 @@ class ScriptedModel:
         """Nothing is to be freed."""
 
     def _next(self) -> Scripted:
-        assert self._script is not None  # noqa: S101 - either a function or a script was given
         for step in self._script:
             return step
         raise AssertionError(

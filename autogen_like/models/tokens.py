@@ -133,6 +133,6 @@ def _load(name: str) -> Encoding | None:
 def _downloaded(name: str) -> bool:
     """Whether tiktoken has fetched an encoding's file before; it names files by the hash of their address."""
     folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
-    where = Path(folder or os.path.join(tempfile.gettempdir(), "data-gym-cache"))
+    where = Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache"
     stem = "o200k_base" if name == "o200k_harmony" else name
     return (where / hashlib.sha1(f"{_SOURCE}{stem}.tiktoken".encode(), usedforsecurity=False).hexdigest()).exists()

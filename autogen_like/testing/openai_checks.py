@@ -63,12 +63,16 @@ def _check_message(message: Any) -> str | None:
     name = message.get("name")
     if name is not None and not _NAME.fullmatch(name):
         return "name: does not match the pattern ^[a-zA-Z0-9_-]+$"
+    return _check_content(message)
+
+
+def _check_content(message: Mapping[str, Any]) -> str | None:
     content = message.get("content")
-    if content is None:
-        calls = message.get("tool_calls") or message.get("function_call")
-        return None if role == "assistant" and calls else "content: expected a string, got null"
     if isinstance(content, str):
         return None
+    if content is None:
+        calls = message.get("tool_calls") or message.get("function_call")
+        return None if message["role"] == "assistant" and calls else "content: expected a string, got null"
     if not isinstance(content, list) or not all(isinstance(p, dict) and p.get("type") in _PARTS for p in content):
         return f"content: expected a string or parts of type {sorted(_PARTS)}"
     return None
