@@ -7,7 +7,7 @@ MODEL := smollm2-135m
 # One process a core and one thread in each: torch's threads in several processes would get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
 
-.PHONY: help demo test fast coverage lint format docs hooks clean
+.PHONY: help demo test fast coverage lint lint-tools style types layers format docs hooks clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,12 +35,22 @@ coverage: ## All tests, and which branches of the package they take
 	$(PYTEST) --cov --cov-report=term --cov-report=json:.cache/coverage.json
 	@$(BIN)/python scripts/branch_coverage.py .cache/coverage.json 90
 
-lint: ## Style, types, and who may import whom
+lint: style types layers ## Style, types, and who may import whom
+
+style types layers: lint-tools
+
+lint-tools:
 	@$(BOOTSTRAP) local,redis,lint
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types:
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+layers:
+	$(BIN)/lint-imports
 
 format: ## Mend what ruff can mend
 	@$(BOOTSTRAP) local,redis,lint
