@@ -168,8 +168,8 @@ def main() -> None:
         install_torch()
     constraint = ["--constraint", str(CONSTRAINTS)] if CONSTRAINTS.exists() else []
     target = f".[{','.join(sorted(extras))}]" if extras else "."
-    say(f"installing autogen_like{target[1:]}")
-    pip("install", "--quiet", *constraint, "--editable", target)
+    say(f"installing autogen_like{target[1:]}; this may take some minutes the first time")
+    pip("install", "-qq", *constraint, "--editable", target)
     STAMP.write_text(json.dumps({"key": current, "extras": sorted(extras)}) + "\n")
 
 
