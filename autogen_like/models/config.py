@@ -152,6 +152,26 @@ def _is_secret(key: str) -> bool:
     return not key.endswith("_tokens") and any(word in key.lower() for word in _SECRET)
 
 
+def check_config(
+    config: LLMConfig | Mapping[str, Any] | Sequence[Mapping[str, Any]] | ModelClient | str | bool | None,
+) -> LLMConfig | ModelClient | bool:
+    """An agent's ``llm_config``, checked.
+
+    Returns:
+        False where there is none (None or False); a client as it is; otherwise an `LLMConfig`.
+
+    Raises:
+        ConfigError: If something in it cannot be.
+    """
+    if config is None or config is False:
+        return False
+    if config is True:
+        raise ConfigError("llm_config can't be True: name a model, as {'model': 'gpt-4.1-mini'}, or use False for none")
+    if isinstance(config, LLMConfig) or (isinstance(config, ModelClient) and not isinstance(config, Mapping)):
+        return config
+    return LLMConfig(config)
+
+
 def client_from(
     llm_config: LLMConfig | Mapping[str, Any] | Sequence[Mapping[str, Any]] | ModelClient | str,
     *,
@@ -236,6 +256,7 @@ def _judged(judge: Callable[..., Any], context: Any, response: ModelResponse) ->
 __all__ = [
     "Custom",
     "LLMConfig",
+    "check_config",
     "client_from",
     "config_list_from_dotenv",
     "config_list_from_json",

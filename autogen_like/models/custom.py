@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, NoReturn, Protocol
 
 from ..core.errors import AutogenLikeError, ConfigError, ModelError
 from ..core.message import ToolCall, content_text, new_id
 from ..core.usage import Usage
-from .client import Capabilities, Delta, ModelRequest, ModelResponse, StreamItem
+from .client import Capabilities, Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
+from .fallback import Fallback
+from .layer import Layer
 from .pricing import check_price
 from .traits import traits_of
 from .wire import wire_messages
@@ -125,6 +127,15 @@ class CustomClient:
             if inspect.isawaitable(closed):
                 await closed
 
+    def activate(self, make: CustomFactory) -> None:
+        """Makes the custom client from a copy of its entry, and uses it from now on."""
+        self._custom = make(dict(self._config))
+
+    @property
+    def class_name(self) -> str:
+        """The name of the class that the configuration wants."""
+        return self._name
+
     def _unregistered(self) -> NoReturn:
         raise ConfigError(
             f"llm_config names the custom client {self._name!r}, which is not registered: call "
@@ -151,6 +162,37 @@ class CustomClient:
         else:
             cost = float(custom.cost(answer) or 0.0) if hasattr(custom, "cost") else float(told.get("cost") or 0.0)
         return Usage(sent, received, cost=cost, seconds=seconds)
+
+
+def activate(client: ModelClient, model_client_cls: type, **kwargs: Any) -> None:
+    """Puts a custom client behind all entries that name its class in ``model_client_cls``, wherever they are wrapped.
+
+    Args:
+        client: What `client_from` made.
+        model_client_cls: The class, with the methods of `CustomModelClient`.
+        **kwargs: Passed on to it, after its entry of the ``config_list``.
+
+    Raises:
+        ConfigError: If no entry names it.
+    """
+    wanted = model_client_cls.__name__
+    found = [custom for custom in _custom_clients(client) if custom.class_name == wanted]
+    if not found:
+        raise ConfigError(
+            f"no entry of llm_config names {wanted!r}: add 'model_client_cls': {wanted!r} to the one it is for"
+        )
+    for custom in found:
+        custom.activate(lambda config: model_client_cls(config, **kwargs))
+
+
+def _custom_clients(client: ModelClient) -> Iterator[CustomClient]:
+    if isinstance(client, CustomClient):
+        yield client
+    elif isinstance(client, Layer):
+        yield from _custom_clients(client.client)
+    elif isinstance(client, Fallback):
+        for inner in client.clients:
+            yield from _custom_clients(inner)
 
 
 def _message(found: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
