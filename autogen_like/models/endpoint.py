@@ -181,7 +181,7 @@ def _deployment(model: str) -> str:
 
 def _http_client(given: Any) -> Any:
     """The HTTP client that the configuration gives; or what makes one, for each event loop its own."""
-    client = given() if callable(given) and not hasattr(given, "send") else given
+    client = given() if callable(given) else given
     if hasattr(client, "aclose"):  # what a sync client has not
         return client
     raise ConfigError(
