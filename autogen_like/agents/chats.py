@@ -17,7 +17,7 @@ from ..core.sync import in_place
 from ..core.sync import run as run_sync
 from ..core.termination import StopCondition, StopReason
 from ..core.transcript import Transcript
-from ..models.cache import AbstractCache
+from ..models.cache_stores import AbstractCache
 from ..observe.console import ConsolePrinter
 from .agent import as_participant, call
 from .backends.function import FunctionBackend

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ from ..coding.executor import CodeExecutor
 from ..coding.factory import create
 from ..core.conversation import Conversation, Turn
 from ..core.errors import ConfigError
-from ..core.message import Message, content_text
+from ..core.message import Message, content_text, message_from_dict
 from ..core.protocols import Reply, Tool
 from ..core.run import Run
 from ..core.sync import in_place
@@ -20,7 +19,7 @@ from ..core.termination import StopReason
 from ..core.transcript import Transcript
 from ..core.usage import UsageLedger
 from ..models.client import ModelClient
-from ..models.config import check_config, client_from
+from ..models.config import LLMConfig, client_from
 from ..tools.toolbox import ToolSource
 from .agent import as_message
 from .backends import (
@@ -36,6 +35,7 @@ from .backends.function import ReplyFunction, Trigger
 from .chat_result import ChatResult
 from .chats import ChatsMixin, refuse_async
 from .hooks import HooksMixin
+from .pair import Asker
 from .queue import a_chain, a_initiate_chats, check_queue
 from .toolkit import ToolkitMixin
 from .usage import UsageMixin
@@ -118,7 +118,8 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         self._default_limit = (
             self.MAX_CONSECUTIVE_AUTO_REPLY if max_consecutive_auto_reply is None else max_consecutive_auto_reply
         )
-        self.llm_config = self._checked_config(self.DEFAULT_CONFIG if llm_config is None else llm_config)
+        self.llm_config = _checked_config(self.DEFAULT_CONFIG if llm_config is None else llm_config, name)
+        self._custom_clients: dict[str, Callable[[dict[str, Any]], Any]] = {}
         self.usage = UsageLedger()
         self._client: ModelClient | None = None
         self._init_history(chat_messages)
@@ -134,17 +135,16 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
             ModelBackend(self),
         ]
 
-    def _checked_config(self, config: Any) -> Any:
-        checked = check_config(config)
-        return dict(checked) if isinstance(checked, Mapping) else checked
-
     # --- model
 
     @property
     def model_client(self) -> ModelClient | None:
         """The agent's model, made from `llm_config` when it is first asked; None if it has none."""
         if self._client is None and self.llm_config is not False:
-            self._client = client_from(self.llm_config)
+            config = self.llm_config
+            if isinstance(config, Mapping):  # tools go with each request: they may change, and differ by conversation
+                config = {key: value for key, value in config.items() if key not in ("tools", "functions", "tool_choice")}
+            self._client = client_from(config, custom=self._custom_clients)
         return self._client
 
     client = model_client
@@ -160,11 +160,12 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         Raises:
             ConfigError: If no config entry names the class.
         """
-        from ..models.custom import activate
-
-        if self._client is None:
-            self._client = client_from(self.llm_config)
-        activate(self._client, model_client_cls, **kwargs)
+        name = model_client_cls.__name__
+        entries = LLMConfig(self.llm_config).entries if isinstance(self.llm_config, Mapping) else ()
+        if not any(entry.get("model_client_cls") == name for entry in entries):
+            raise ConfigError(f"no entry of {self.name}'s llm_config has 'model_client_cls': {name!r}")
+        self._custom_clients[name] = lambda entry: model_client_cls(entry, **kwargs)
+        self._client = None
 
     def update_system_message(self, system_message: str) -> None:
         """Changes what the model is told about itself."""
@@ -267,9 +268,6 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         """A conversation in which these messages were said."""
         if messages is None:
             return self._conversation_with(sender)
-        from ..core.message import message_from_dict
-        from .pair import Asker
-
         other = sender if sender is not None else Asker(self.name)
         known = self._conversations.get(sender)
         if known is not None and known.transcript.view(self.name) is messages:
@@ -445,6 +443,17 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         return f"{type(self).__name__}({self.name!r}, backends=[{chain}])"
 
 
+def _checked_config(config: Any, name: str) -> Any:
+    """A model's configuration as the agent keeps it: a dict of its own, a client, or False."""
+    if config is False or config is None:
+        return False
+    if config is True:
+        raise ConfigError(f"llm_config of {name} must name a model, as {{'model': 'gpt-4.1-mini'}}; True says nothing")
+    if isinstance(config, ModelClient) and not isinstance(config, Mapping):
+        return config
+    return dict(LLMConfig(config))
+
+
 _BUILT_IN: dict[str, tuple[type, ...]] = {
     "generate_oai_reply": (ModelBackend,),
     "generate_tool_calls_reply": (ToolBackend,),
@@ -474,5 +483,3 @@ def _as_chat(reply: Reply, speaker: str) -> str | dict[str, Any] | None:
         return dict(reply.render(speaker))
     return reply.content
 
-
-__all__ = ["ConversableAgent", "ends_with_terminate", "inspect"]

@@ -120,8 +120,8 @@ class GroupChat:
             raise ConfigError("max_retries_for_selecting_speaker must be 0 or more")
         if len(self.agents) < 2 and self.allow_repeat_speaker is False:
             raise ConfigError("with one agent, allow_repeat_speaker=False leaves nobody to speak; add a second agent")
-        method = self.speaker_selection_method
-        if not callable(method) and (not isinstance(method, str) or method.lower() not in METHODS):
+        method: Any = self.speaker_selection_method
+        if not callable(method) and str(method).lower() not in METHODS:
             raise ConfigError(f"speaker_selection_method must be one of {METHODS} or a function, not {method!r}")
         if self.role_for_select_speaker_messages not in ("system", "user", "assistant"):
             raise ConfigError('role_for_select_speaker_messages must be "system", "user" or "assistant"')

@@ -12,7 +12,7 @@ from ..agents.agent import as_participant
 from ..agents.conversable import ConversableAgent
 from ..agents.pair import runs
 from ..core.conversation import Conversation, Turn
-from ..core.errors import ConfigError, NoEligibleSpeaker, UndefinedNextAgent
+from ..core.errors import ConfigError, NoEligibleSpeaker
 from ..core.message import Message, content_text, message_from_dict
 from ..core.protocols import Participant, Reply
 from ..core.run import Run
@@ -70,9 +70,7 @@ class GroupRule:
             return StopReason("max_round", f"{self._group.max_round} rounds")
         try:
             chosen = await self._selection.select(conversation, speaker)
-        except (NoEligibleSpeaker, UndefinedNextAgent) as error:
-            if isinstance(error, UndefinedNextAgent):
-                raise
+        except NoEligibleSpeaker as error:
             return StopReason("no_speaker", str(error))
         return self._participants[chosen.name]
 
@@ -133,7 +131,6 @@ class GroupChatManager(ConversableAgent):
             **kwargs,
         )
         self.groupchat = groupchat
-        self.last_speaker_name: str | None = None
 
     @property
     def last_speaker(self) -> Any:
@@ -167,7 +164,8 @@ class GroupChatManager(ConversableAgent):
         """As a member of another conversation: the group talks about the last message, and its last word is the reply."""
         turn.backend = "groupchat"
         last = turn.last
-        assert last is not None
+        if last is None:
+            raise ConfigError(f"{self.name} was asked to reply to nothing: begin the chat with a message")
 
         async def main(run: Run[StopReason]) -> StopReason:
             conversation = self.conversation_for(turn.sender, True, None)

@@ -13,8 +13,9 @@ from ..core.conversation import Conversation
 from ..core.errors import ConfigError, NoEligibleSpeaker, UndefinedNextAgent
 from ..core.events import HumanRequested, SelectionAttempt, SpeakerSelected
 from ..core.message import Message, new_id
+from ..core.run import Run
 from ..core.transcript import Appended
-from ..models.cache import Cached
+from ..models.cache import with_cache
 from ..models.client import Choice, ModelClient, ModelRequest
 from ..models.config import client_from
 from .group import METHODS, GroupChat
@@ -99,8 +100,8 @@ class SpeakerSelection:
         return self._tell(conversation, agent, "function", 0)
 
     def _tell(self, conversation: Conversation, agent: Any, method: str, attempts: int) -> Any:
-        run = conversation.active
-        if run is not None and run.listening:
+        run = _run_of(conversation)
+        if run.listening:
             run.emit(SpeakerSelected(conversation.id, agent.name, method, attempts))
         return agent
 
@@ -134,8 +135,7 @@ class SpeakerSelection:
     # --- a person decides
 
     async def _ask_person(self, conversation: Conversation, candidates: Sequence[Any]) -> Any:
-        run = conversation.active
-        assert run is not None
+        run = _run_of(conversation)
         listed = "\n".join(f"{index}: {agent.name}" for index, agent in enumerate(candidates, 1))
         prompt = f"Who speaks next?\n{listed}\nEnter a number (nothing or q lets the model select): "
 
@@ -174,8 +174,8 @@ class SpeakerSelection:
             )
             answer = await self._answer(client, request, conversation)
             chosen = mentioned(answer, names)
-            run = conversation.active
-            if run is not None and run.listening:
+            run = _run_of(conversation)
+            if run.listening:
                 run.emit(SelectionAttempt(conversation.id, attempt, answer, tuple(chosen)))
             if len(chosen) == 1:
                 return self._tell(conversation, candidates[names.index(chosen[0])], "auto", attempt)
@@ -187,11 +187,8 @@ class SpeakerSelection:
         return self._tell(conversation, group.next_agent(last_speaker, candidates), "fallback", tries)
 
     async def _answer(self, client: ModelClient, request: ModelRequest, conversation: Conversation) -> str:
-        run = conversation.active
-        assert run is not None
-        cache = active_cache.get()
-        asked = client if cache is None else Cached(client, cache)
-        response = await ask_model(asked, request, run, conversation.id, self._manager.name, show=False)
+        run = _run_of(conversation)
+        response = await ask_model(with_cache(client, active_cache.get()), request, run, conversation.id, self._manager.name, show=False)
         self._manager.usage.add(response.model, response.usage, cached=response.cached)
         return response.content or ""
 
@@ -205,6 +202,12 @@ class SpeakerSelection:
         return shortened
 
 
+def _run_of(conversation: Conversation) -> Run[Any]:
+    if conversation.active is None:
+        raise ConfigError("a speaker can only be selected while the group chat runs: start it with initiate_chat")
+    return conversation.active
+
+
 def _can(agent: Any, names: list[str]) -> bool:
     can = getattr(agent, "can_execute_function", None)
     return can is not None and bool(can(names))
@@ -215,7 +218,7 @@ def mentioned(answer: str, names: Sequence[str]) -> list[str]:
 
     Args:
         answer: What a model said.
-        names: Names to look for; spaces and underscores count as the same, and markdown's ``\\_`` as an underscore.
+        names: Names to look for; spaces and underscores count as the same, and so does markdown's escaped underscore.
 
     Returns:
         The one name that the answer consists of, or all that it mentions, in the order of `names`.

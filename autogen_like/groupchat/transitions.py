@@ -43,7 +43,9 @@ class Transitions:
             raise ConfigError("speaker_transitions_type needs allowed_or_disallowed_speaker_transitions")
         repeat = True if allow_repeat_speaker is None else allow_repeat_speaker
         if declared is None:
-            self.allowed = {agent: [other for other in agents if other is not agent or _may(repeat, agent)] for agent in agents}
+            self.allowed = {
+                agent: [other for other in agents if other is not agent or _may(repeat, agent)] for agent in agents
+            }
         else:
             self.allowed = _checked(agents, declared, kind == "allowed")
 
@@ -60,7 +62,7 @@ def _may(repeat: bool | Sequence[Any], agent: Any) -> bool:
 
 
 def _checked(agents: Sequence[Any], declared: Mapping[Any, Iterable[Any]], allowed: bool) -> dict[Any, list[Any]]:
-    if not isinstance(declared, Mapping) or any(isinstance(after, str) for after in declared.values()):
+    if any(isinstance(after, str) for after in declared.values()):
         raise ConfigError("allowed_or_disallowed_speaker_transitions must be {agent: [agents]}")
     named = [*declared, *(other for after in declared.values() for other in after)]
     strangers = sorted({str(getattr(one, "name", one)) for one in named if one not in agents})

@@ -7,12 +7,14 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from ...core.conversation import Turn
+from ...core.errors import ModelError
 from ...core.events import TextDelta
 from ...core.message import Message
 from ...core.protocols import PrefixHint, Reply
 from ...core.run import Run
 from ...core.usage import UsageLedger
-from ...models.cache import AbstractCache, Cached
+from ...models.cache import with_cache
+from ...models.cache_stores import AbstractCache
 from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
 
 active_cache: ContextVar[AbstractCache | None] = ContextVar("active_cache", default=None)
@@ -54,7 +56,7 @@ class ModelBackend:
 
     def __init__(self, agent: WithModel) -> None:
         self._agent = agent
-        self._cached: tuple[ModelClient, AbstractCache, Cached] | None = None
+        self._cached: tuple[ModelClient, AbstractCache, ModelClient] | None = None
 
     async def reply(self, turn: Turn) -> Reply:
         """The model's reply, or None where the agent has no model."""
@@ -67,6 +69,9 @@ class ModelBackend:
             return over
         conversation = turn.conversation.id
         system, tools, choice = agent.system_message or None, agent.tool_schemas(conversation), agent.tool_choice
+        last = turn.last
+        if last is not None and last.tool_results and choice not in (None, "none"):
+            choice = "auto"  # a call that must be made is made once; then the model may answer
         if turn.final:
             system, tools, choice = f"{system or ''}\n\n{LAST_TURN}".strip(), (), None
         request = ModelRequest(
@@ -82,7 +87,7 @@ class ModelBackend:
         if cache is None:
             return client
         if self._cached is None or self._cached[0] is not client or self._cached[1] is not cache:
-            self._cached = (client, cache, Cached(client, cache))
+            self._cached = (client, cache, with_cache(client, cache))
         return self._cached[2]
 
 
@@ -108,6 +113,7 @@ async def ask_model(
                 response = item
     else:
         response = await client.complete(request)
-    assert response is not None, f"{client.model}'s stream ended without a response"
+    if response is None:
+        raise ModelError(f"{client.model}'s stream ended without a response")
     run.record_usage(speaker, response.model, response.usage, cached=response.cached, conversation=conversation)
     return response

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -77,13 +76,8 @@ def nested_function(
 ) -> FunctionBackend:
     """A backend for a reply function of the user's that gets the queue: ``(chat_queue, recipient, messages, ...)``."""
 
-    if inspect.iscoroutinefunction(function):
 
-        async def reply(recipient: Any, messages: Any, sender: Any, config: Any) -> Any:
-            return await function(chat_queue, recipient, messages, sender, config)
-    else:
-
-        def reply(recipient: Any, messages: Any, sender: Any, config: Any) -> Any:
-            return function(chat_queue, recipient, messages, sender, config)
+    def reply(recipient: Any, messages: Any, sender: Any, config: Any) -> Any:
+        return function(chat_queue, recipient, messages, sender, config)
 
     return FunctionBackend(agent, functools.update_wrapper(reply, function), trigger, config)
