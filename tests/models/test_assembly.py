@@ -32,11 +32,15 @@ names = st.text("abcdefgh_", min_size=1, max_size=8)
 arguments = st.dictionaries(names, st.text(max_size=12) | st.integers()).map(json.dumps)
 
 
-@given(st.lists(st.tuples(names, arguments, st.lists(st.integers(0, 100))), min_size=1, max_size=4), st.text(max_size=30))
+@given(
+    st.lists(st.tuples(names, arguments, st.lists(st.integers(0, 100))), min_size=1, max_size=4), st.text(max_size=30)
+)
 def test_calls_are_the_same_however_they_are_cut(calls: list[tuple[str, str, list[int]]], text: str) -> None:
     deltas: list[dict[str, Any] | None] = [{"role": "assistant", "content": piece} for piece in text]
     for index, (name, written, cuts) in enumerate(calls):
-        deltas.append({"tool_calls": [{"index": index, "id": f"c{index}", "function": {"name": name, "arguments": ""}}]})
+        deltas.append(
+            {"tool_calls": [{"index": index, "id": f"c{index}", "function": {"name": name, "arguments": ""}}]}
+        )
         for piece in pieces_of(written, cuts):
             deltas.append({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
     whole, pieces = assembled(deltas)
@@ -73,7 +77,9 @@ def test_calls_without_an_index_go_on_where_they_were() -> None:
 
 def test_a_name_may_come_in_pieces_or_again_and_again() -> None:
     pieces, _ = assembled([{"tool_calls": [{"index": 0, "function": {"name": name}}]} for name in ("get_", "weather")])
-    again, _ = assembled([{"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": a}}]} for a in ("{", "}")])
+    again, _ = assembled(
+        [{"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": a}}]} for a in ("{", "}")]
+    )
     assert pieces.tool_calls[0].name == "get_weather"
     assert (again.tool_calls[0].name, again.tool_calls[0].arguments) == ("f", "{}")
     assert again.tool_calls[0].id, "a call without an id gets one"

@@ -275,7 +275,13 @@ def test_different_requests_have_different_keys(one: ModelRequest, other: ModelR
 
 def test_endpoints_models_and_defaults_are_part_of_the_key_and_api_keys_are_not() -> None:
     base = {"model": "m", "base_url": "https://a.example.org/v1", "api_key": "k"}
-    variants = [{}, {"base_url": "https://b.example.org/v1"}, {"model": "n"}, {"temperature": 0}, {"api_type": "mistral"}]
+    variants = [
+        {},
+        {"base_url": "https://b.example.org/v1"},
+        {"model": "n"},
+        {"temperature": 0},
+        {"api_type": "mistral"},
+    ]
     keys = {cache_key(OpenAIClient({**base, **variant}), HELLO) for variant in variants}
     assert len(keys) == len(variants)
     other_key = OpenAIClient({**base, "api_key": "another"})

@@ -20,7 +20,12 @@ from autogen_like.models.config import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-LIST = [{"model": "a", "tags": ["x", "y"]}, {"model": "b", "tags": ["y"]}, {"model": "c"}, {"model": "a", "api_type": None}]
+LIST = [
+    {"model": "a", "tags": ["x", "y"]},
+    {"model": "b", "tags": ["y"]},
+    {"model": "c"},
+    {"model": "a", "api_type": None},
+]
 
 
 @pytest.fixture(autouse=True)

@@ -113,7 +113,9 @@ async def test_a_stream_is_tried_again_only_until_its_first_piece() -> None:
 
 async def test_a_real_endpoint_s_wait_is_read_from_its_answer() -> None:
     clock = Clock()
-    with OpenAIServer([Reply.error(429, retry_after=3), Reply(status=529, headers={"retry-after-ms": "1500"}), "Hi"]) as server:
+    with OpenAIServer(
+        [Reply.error(429, retry_after=3), Reply(status=529, headers={"retry-after-ms": "1500"}), "Hi"]
+    ) as server:
         client = retrying(OpenAIClient({"model": "m", "base_url": server.base_url, "api_key": "k"}), clock)
         assert (await client.complete(HELLO)).content == "Hi"
         await client.aclose()

@@ -101,7 +101,10 @@ async def test_call_arguments_win_over_the_configuration_which_stays_as_it_is() 
 
 
 async def test_the_system_message_goes_first_and_names_are_made_acceptable() -> None:
-    messages = [{"role": "user", "content": "Hi", "name": "Zoë & Co."}, {"role": "user", "content": "Ho", "name": "bob"}]
+    messages = [
+        {"role": "user", "content": "Hi", "name": "Zoë & Co."},
+        {"role": "user", "content": "Ho", "name": "bob"},
+    ]
     with OpenAIServer() as server:
         await ask(server, ModelRequest(messages, system="Be kind."))
         sent = body(server)["messages"]
@@ -120,7 +123,10 @@ async def test_messages_of_a_transcript_go_as_the_endpoint_wants_them() -> None:
     with OpenAIServer() as server:
         await ask(server, ModelRequest([message.render("bot") for message in said]))
         sent = body(server)["messages"]
-    assert sent[0]["content"][1] == {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}}
+    assert sent[0]["content"][1] == {
+        "type": "image_url",
+        "image_url": {"url": "https://example.org/a.png", "detail": "low"},
+    }
     assert [call["id"] for call in sent[1]["tool_calls"]] == ["1", "2"]
     assert sent[2:] == [
         {"role": "tool", "tool_call_id": "1", "content": "one"},
@@ -143,7 +149,9 @@ async def test_a_request_that_is_no_json_says_so() -> None:
 
 async def test_parallel_tool_calls_arrive_whole_and_streamed() -> None:
     reply = Reply(tool_calls=[("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"})], piece=3)
-    request = ModelRequest(HELLO.messages, tools=[WEATHER], tool_choice="required", params={"parallel_tool_calls": True})
+    request = ModelRequest(
+        HELLO.messages, tools=[WEATHER], tool_choice="required", params={"parallel_tool_calls": True}
+    )
     with OpenAIServer([reply, reply]) as server:
         whole = await ask(server, request)
         assert body(server)["tool_choice"] == "required"
@@ -246,11 +254,18 @@ async def test_a_choice_is_kept_to_by_a_strict_schema() -> None:
 
 
 async def test_a_schema_is_strict_only_where_it_can_be() -> None:
-    closed = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+    closed = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
     nested = {**closed, "properties": {"a": {"type": "array", "items": {"type": "object", "properties": {}}}}}
     with OpenAIServer(['{"a": 1}'] * 2) as server:
         for schema, strict in ((closed, True), (nested, False)):
-            await ask(server, ModelRequest(HELLO.messages, constraint=JsonSchema(schema)), capabilities={"json_schema": True})
+            await ask(
+                server, ModelRequest(HELLO.messages, constraint=JsonSchema(schema)), capabilities={"json_schema": True}
+            )
             sent = body(server)["response_format"]["json_schema"]
             assert sent == {"name": "reply", "schema": schema, "strict": strict}
 
@@ -309,7 +324,12 @@ async def test_logprobs_and_refusals_and_reasoning_come_along() -> None:
 
 async def test_parameters_of_the_http_request_don_t_go_into_its_body() -> None:
     with OpenAIServer() as server:
-        params = {"extra_headers": {"X-Trace": "7"}, "extra_query": {"q": "1"}, "extra_body": {"top_k": 5}, "timeout": 9}
+        params = {
+            "extra_headers": {"X-Trace": "7"},
+            "extra_query": {"q": "1"},
+            "extra_body": {"top_k": 5},
+            "timeout": 9,
+        }
         await ask(server, ModelRequest(HELLO.messages, params=params), default_headers={"X-Team": "blue"})
         request = server.requests[0]
     assert request.headers["x-trace"] == "7"
@@ -411,7 +431,13 @@ async def test_reasoning_models_of_openai_get_their_own_name_for_the_limit() -> 
 async def test_azure_has_its_own_address_and_header() -> None:
     with OpenAIServer(["Hi"]) as server:
         client = OpenAIClient(
-            {"model": "gpt-3.5-turbo", "api_type": "azure", "base_url": server.url + "/", "api_key": KEY, "api_version": "v9"}
+            {
+                "model": "gpt-3.5-turbo",
+                "api_type": "azure",
+                "base_url": server.url + "/",
+                "api_key": KEY,
+                "api_version": "v9",
+            }
         )
         assert (await client.complete(HELLO)).content == "Hi"
         await client.aclose()
