@@ -62,6 +62,15 @@ class Endpoint:
         return self.api_type == "azure" or (self.api_type == "openai" and is_openai(self.base_url))
 
     @property
+    def deployment(self) -> str | None:
+        """Azure's name for the model: what the configuration says, or the usual one. None elsewhere."""
+        if self.api_type != "azure":
+            return None
+        named = self._config.get("azure_deployment")
+        # Azure writes gpt-3.5 without the dot.
+        return str(named) if named else str(self._config.get("model")).replace("gpt-3.5", "gpt-35")
+
+    @property
     def host(self) -> str:
         """The host's name and port, without what may be secret in an address."""
         if self.base_url is None:
@@ -118,7 +127,7 @@ class Endpoint:
             return AsyncOpenAI(api_key=self._key(), base_url=self.base_url, **given)
         return AsyncAzureOpenAI(
             azure_endpoint=str(self.base_url),
-            azure_deployment=config.get("azure_deployment") or _deployment(str(config.get("model"))),
+            azure_deployment=self.deployment,
             api_version=config.get("api_version") or os.environ.get("OPENAI_API_VERSION") or DEFAULT_AZURE_VERSION,
             **self._azure_credentials(),
             **given,
@@ -172,11 +181,6 @@ def _address(config: Mapping[str, Any], api_type: str) -> str | None:
     if api_type == "azure":
         return re.sub(r"/openai(/.*)?$", "", address.rstrip("/"))
     return address
-
-
-def _deployment(model: str) -> str:
-    """The usual name of an Azure deployment of a model: Azure writes gpt-3.5 without the dot."""
-    return model.replace("gpt-3.5", "gpt-35")
 
 
 def _http_client(given: Any) -> Any:

@@ -83,6 +83,7 @@ class OpenAIClient:
             "model": self._model,
             "api_type": self._endpoint.api_type,
             "base_url": self._endpoint.base_url,
+            "deployment": self._endpoint.deployment,
             "params": self._defaults,
         }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
-from autogen_like.models.assembly import Assembly
-from autogen_like.models.client import Delta
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
+
+from autogen_like.models.assembly import Assembly
+from autogen_like.models.client import Delta
 
 
 def chunk(delta: dict[str, Any] | None, finish: str | None = None) -> ChatCompletionChunk:
@@ -25,7 +27,7 @@ def assembled(deltas: list[dict[str, Any] | None]) -> tuple[Assembly, list[Delta
 
 def pieces_of(text: str, cuts: list[int]) -> list[str]:
     at = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    return [text[start:end] for start, end in zip(at, at[1:], strict=False)] or [""]
+    return [text[start:end] for start, end in pairwise(at)] or [""]
 
 
 names = st.text("abcdefgh_", min_size=1, max_size=8)
@@ -41,8 +43,9 @@ def test_calls_are_the_same_however_they_are_cut(calls: list[tuple[str, str, lis
         deltas.append(
             {"tool_calls": [{"index": index, "id": f"c{index}", "function": {"name": name, "arguments": ""}}]}
         )
-        for piece in pieces_of(written, cuts):
-            deltas.append({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+        deltas.extend(
+            {"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces_of(written, cuts)
+        )
     whole, pieces = assembled(deltas)
     assert [(call.id, call.name, call.arguments) for call in whole.tool_calls] == [
         (f"c{index}", name, written) for index, (name, written, _) in enumerate(calls)

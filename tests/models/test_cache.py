@@ -18,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
 from autogen_like.core.errors import ConfigError
 from autogen_like.core.message import ToolCall
 from autogen_like.core.usage import Usage
@@ -36,9 +40,6 @@ from autogen_like.models.openai import OpenAIClient
 from autogen_like.models.retry import Retry
 from autogen_like.models.scripted import ScriptedModel
 from autogen_like.testing import OpenAIServer
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import BaseModel
 
 HELLO = ModelRequest([{"role": "user", "content": "Hello"}])
 RICH = ModelResponse(

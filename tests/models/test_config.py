@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from autogen_like.core.errors import ConfigError, ModelError
 from autogen_like.models.cache import Cache, Cached
 from autogen_like.models.client import ModelRequest, ModelResponse

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from autogen_like.core.errors import ConfigError
 from autogen_like.models.config import (
     config_list_from_dotenv,
@@ -17,8 +20,6 @@ from autogen_like.models.config import (
     filter_config,
     get_config_list,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 LIST = [
     {"model": "a", "tags": ["x", "y"]},

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from autogen_like.core.errors import ConfigError, ModelError
 from autogen_like.core.message import ToolCall
 from autogen_like.models.client import Delta, ModelClient, ModelRequest

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+
 from autogen_like.core.errors import ConfigError, ModelError
 from autogen_like.core.usage import Usage
 from autogen_like.models.client import Capabilities, Delta, ModelClient, ModelRequest, ModelResponse, StreamItem

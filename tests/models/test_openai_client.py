@@ -8,12 +8,13 @@ import traceback
 from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel
+
 from autogen_like.core.errors import ConfigError, ContextOverflow, ModelError
 from autogen_like.core.message import Image, Message, Text, ToolCall, ToolResult
 from autogen_like.models.client import Choice, Delta, JsonSchema, ModelClient, ModelRequest, ModelResponse
 from autogen_like.models.openai import OpenAIClient
 from autogen_like.testing import OpenAIServer, Reply
-from pydantic import BaseModel
 
 KEY = "sk-very-secret-key"
 HELLO = ModelRequest([{"role": "user", "content": "Hello"}])
@@ -232,9 +233,8 @@ async def test_a_stream_that_is_left_early_ends_at_the_server_too() -> None:
     ids=["cut", "garbled", "error inside"],
 )
 async def test_a_broken_stream_is_an_error_that_may_pass(chunks: list[str]) -> None:
-    with OpenAIServer([Reply(chunks=chunks)]) as server:
-        with pytest.raises(ModelError) as raised:
-            await streamed(server)
+    with OpenAIServer([Reply(chunks=chunks)]) as server, pytest.raises(ModelError) as raised:
+        await streamed(server)
     assert raised.value.transient
 
 
@@ -272,7 +272,7 @@ async def test_a_schema_is_strict_only_where_it_can_be() -> None:
 
 async def test_a_constraint_that_the_model_cannot_keep_to_is_refused_before_it_is_sent() -> None:
     with OpenAIServer() as server:
-        with pytest.raises(ConfigError, match="'capabilities': {'choices': True}"):
+        with pytest.raises(ConfigError, match=r"'capabilities': \{'choices': True\}"):
             await ask(server, ModelRequest(HELLO.messages, constraint=Choice(("a",))))
         assert not server.requests
 
@@ -303,9 +303,8 @@ async def test_a_reply_that_does_not_fit_the_pydantic_model_is_an_error_that_say
 
 
 async def test_a_form_that_is_no_pydantic_model_is_refused() -> None:
-    with OpenAIServer() as server:
-        with pytest.raises(ConfigError, match="response_format"):
-            await ask(server, response_format=int)
+    with OpenAIServer() as server, pytest.raises(ConfigError, match="response_format"):
+        await ask(server, response_format=int)
 
 
 async def test_logprobs_and_refusals_and_reasoning_come_along() -> None:
@@ -523,3 +522,30 @@ def test_it_fits_the_protocol_and_says_what_cannot_be() -> None:
         OpenAIClient({"model": "m", "capabilities": {"telepathy": True}})
     with pytest.raises(ConfigError, match="'price'"):
         OpenAIClient({"model": "m", "price": [1]})
+
+
+async def test_azure_without_an_address_or_key_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_BASE", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="'base_url': 'https://NAME"):
+        OpenAIClient({"model": "m", "api_type": "azure"})
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://x.openai.azure.com/openai/deployments/old")
+    client = OpenAIClient({"model": "m", "api_type": "azure"})
+    assert client.identity()["base_url"] == "https://x.openai.azure.com"
+    with pytest.raises(ConfigError, match="AZURE_OPENAI_API_KEY"):
+        await client.complete(HELLO)
+    default = OpenAIClient({"model": "m", "api_type": "azure", "azure_ad_token_provider": "DEFAULT"})
+    with pytest.raises(ConfigError, match="azure-identity"):
+        await default.complete(HELLO)
+
+
+def test_an_address_with_a_password_is_shown_without_it() -> None:
+    client = OpenAIClient({"model": "m", "base_url": "https://me:hunter2@models.example.org:8443/v1"})
+    assert repr(client) == "OpenAIClient(model='m', host='models.example.org:8443')"
+
+
+async def test_a_message_of_a_transcript_is_encoded_once() -> None:
+    from autogen_like.models.wire import encode_message
+
+    message = Message("ann", "Hi").render("bot")
+    assert encode_message(message) is encode_message(message)

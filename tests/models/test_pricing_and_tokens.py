@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from autogen_like.core.errors import ConfigError
 from autogen_like.models import tokens
 from autogen_like.models.failures import retry_after

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from autogen_like.core.errors import ConfigError, ModelError
 from autogen_like.core.message import ToolCall
 from autogen_like.core.usage import Usage
 from autogen_like.models.client import Delta, ModelClient, ModelRequest, ModelResponse
 from autogen_like.models.scripted import ScriptedModel
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 async def test_it_says_what_the_script_says() -> None:

@@ -8,6 +8,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+
 from autogen_like.testing import OpenAIServer, Reply
 
 USER = {"role": "user", "content": "Hi"}
