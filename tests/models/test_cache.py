@@ -204,9 +204,9 @@ def test_seeds_are_apart_and_a_damaged_redis_entry_is_a_miss(redis_url: str) -> 
 
 
 def test_a_redis_that_is_not_there_is_told_without_its_password() -> None:
-    with Cache.redis(1, "redis://:hunter2@127.0.0.1:1/0") as cache:
-        with pytest.raises(ConfigError, match="check 'redis_url'") as raised:
-            cache.get("a")
+    away = Cache.redis(1, "redis://:hunter2@127.0.0.1:1/0")
+    with away, pytest.raises(ConfigError, match="check 'redis_url'") as raised:
+        away.get("a")
     assert "hunter2" not in str(raised.value)
     with pytest.raises(ConfigError, match="redis_url"):
         Cache.redis(1, "nonsense")

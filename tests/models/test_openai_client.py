@@ -361,9 +361,9 @@ async def test_errors_say_whether_another_try_can_help(status: int, code: str | 
 
 
 async def test_a_prompt_that_is_too_long_has_an_error_of_its_own() -> None:
-    with OpenAIServer([Reply.error(400, "too long", code="context_length_exceeded")]) as server:
-        with pytest.raises(ContextOverflow):
-            await ask(server)
+    long = Reply.error(400, "too long", code="context_length_exceeded")
+    with OpenAIServer([long]) as server, pytest.raises(ContextOverflow):
+        await ask(server)
 
 
 async def test_no_endpoint_a_slow_one_and_a_wrong_one_are_told_apart() -> None:
@@ -544,8 +544,12 @@ def test_an_address_with_a_password_is_shown_without_it() -> None:
     assert repr(client) == "OpenAIClient(model='m', host='models.example.org:8443')"
 
 
-async def test_a_message_of_a_transcript_is_encoded_once() -> None:
+def test_a_message_that_can_keep_its_encoding_is_encoded_once() -> None:
+    from autogen_like.core.message import ChatMessage
     from autogen_like.models.wire import encode_message
 
-    message = Message("ann", "Hi").render("bot")
+    class Keeping(ChatMessage):
+        __slots__ = ("encoded",)
+
+    message = Keeping(role="user", content="Hi")
     assert encode_message(message) is encode_message(message)
