@@ -87,7 +87,7 @@ def as_participant(agent: Any) -> Participant:
 # What a user's function takes and returns is the user's affair.
 async def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Calls a user's function: awaited if it is async, otherwise where sync callbacks run (`core.sync.in_place`)."""
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):
+    if inspect.iscoroutinefunction(function):
         return await function(*args, **kwargs)
     result = await in_place(function, *args, **kwargs)
     return await result if inspect.isawaitable(result) else result

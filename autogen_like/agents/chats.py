@@ -76,14 +76,12 @@ class ChatsMixin(HistoryMixin):
         transcript = Transcript() if clear_history else self._past_with(initiator)
         pair = Pair(as_participant(initiator), as_participant(self), max_turns)
         others = {id(pair.initiator): self, id(pair.recipient): initiator}
-        return Conversation(
-            (pair.initiator, pair.recipient), pair, lambda one: others[id(one)], transcript
-        )
+        return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)], transcript)
 
     def _past_with(self, initiator: Any) -> Transcript:
         past = self._conversation_with(initiator)
         # Two chats at once on one history would interleave: the second goes on from a copy of its own.
-        return past.transcript if past.active is None else past.transcript.fork()
+        return past.transcript if past.active is None else past.transcript.fork(past.began)
 
     async def _opening(self, run: Run[Any], chat: Conversation, recipient: Any, options: ChatOptions) -> Message:
         message = options.message
@@ -136,8 +134,9 @@ class ChatsMixin(HistoryMixin):
             if isinstance(recipient, ChatsMixin):
                 recipient.reply_at_receive[self] = True
             self._print(run, conversation, options.silent)
-            opening = await self._opening(run, conversation, recipient, options)
-            return await self._held(run, conversation, opening, recipient, options)
+            with conversation.held_by(run):
+                opening = await self._opening(run, conversation, recipient, options)
+                return await self._held(run, conversation, opening, recipient, options)
 
         return self._with_cache(main, options)
 
@@ -260,15 +259,16 @@ class ChatsMixin(HistoryMixin):
             chat = Conversation((asker, agent), Solo(agent), lambda one: others[id(one)], transcript)
             self._conversations[asker] = chat
             self._print(run, chat, options.silent)
-            message = options.message
-            if callable(message):
-                message = await call(message, asker, self, dict(options.context))
-            elif message is None:
-                request = HumanRequested(chat.id, new_id(), asker.name, ">")
-                message = await run.ask(request, self._ask_terminal)
-            if not isinstance(message, Message):
-                message = message_from_dict(with_carryover(message, options.context), asker.name)
-            return await self._held(run, chat, message, self, options)
+            with chat.held_by(run):
+                message = options.message
+                if callable(message):
+                    message = await call(message, asker, self, dict(options.context))
+                elif message is None:
+                    request = HumanRequested(chat.id, new_id(), asker.name, ">")
+                    message = await run.ask(request, self._ask_terminal)
+                if not isinstance(message, Message):
+                    message = message_from_dict(with_carryover(message, options.context), asker.name)
+                return await self._held(run, chat, message, self, options)
 
         return self._with_cache(main, options)
 
@@ -352,6 +352,7 @@ async def _last_word(chat: Conversation, run: Run[Any]) -> None:
         return
     names = [message.speaker for message in reversed(chat.transcript.messages[-10:])]
     talkers.sort(key=lambda one: names.index(one.name) if one.name in names else len(names))
+    await chat.close_calls(run, "Not run: a limit was reached.")
     reply = await chat.ask(talkers[0], run, final=True)
     if isinstance(reply, Message):
         await chat.add(reply, run)

@@ -31,7 +31,7 @@ from .backends import (
     TerminationBackend,
     ToolBackend,
 )
-from .backends.function import ReplyFunction, Trigger
+from .backends.function import ReplyFunction, Trigger, check_trigger
 from .chat_result import ChatResult
 from .chats import ChatsMixin, refuse_async
 from .hooks import HooksMixin
@@ -105,9 +105,13 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ConfigError(f"an agent needs a name that is a string with no space at its ends, not {name!r}")
         if human_input_mode not in HUMAN_INPUT_MODES:
-            raise ConfigError(f"human_input_mode of {name} must be one of {HUMAN_INPUT_MODES}, not {human_input_mode!r}")
+            raise ConfigError(
+                f"human_input_mode of {name} must be one of {HUMAN_INPUT_MODES}, not {human_input_mode!r}"
+            )
         if max_consecutive_auto_reply is not None and max_consecutive_auto_reply < 0:
-            raise ConfigError(f"max_consecutive_auto_reply of {name} must be 0 or more, not {max_consecutive_auto_reply}")
+            raise ConfigError(
+                f"max_consecutive_auto_reply of {name} must be 0 or more, not {max_consecutive_auto_reply}"
+            )
         self.name = name
         self.system_message = content_text(system_message)
         self.description = self.system_message if description is None else description
@@ -127,13 +131,15 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         self._init_tools(tools, function_map)
         config = code_execution_config if isinstance(code_execution_config, Mapping) else None
         self.code_executor: CodeExecutor | None = create(code_execution_config)
-        self.backends: list[Backend] = [
+        self._last_word = ModelBackend(self)
+        self._built_in: tuple[Backend, ...] = (
             TerminationBackend(self),
             HumanBackend(self),
             ToolBackend(self),
             CodeBackend(self, (config or {}).get("last_n_messages", "auto")),
-            ModelBackend(self),
-        ]
+            self._last_word,
+        )
+        self.backends: list[Backend] = list(self._built_in)
 
     # --- model
 
@@ -143,7 +149,9 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         if self._client is None and self.llm_config is not False:
             config = self.llm_config
             if isinstance(config, Mapping):  # tools go with each request: they may change, and differ by conversation
-                config = {key: value for key, value in config.items() if key not in ("tools", "functions", "tool_choice")}
+                config = {
+                    key: value for key, value in config.items() if key not in ("tools", "functions", "tool_choice")
+                }
             self._client = client_from(config, custom=self._custom_clients)
         return self._client
 
@@ -193,7 +201,10 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         Args:
             turn: The conversation so far, and whom to answer.
         """
-        if self._reply_is_overridden:
+        if turn.final:
+            turn.backend = "model"
+            said = await self._last_word.reply(turn)
+        elif self._reply_is_overridden:
             said = await self._overridden_reply(turn)
         else:
             said = await self._first_reply(turn, ())
@@ -306,11 +317,7 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
         Raises:
             ConfigError: If the trigger is of no known kind.
         """
-        if not isinstance(trigger, type | str | list | tuple | set) and not callable(trigger) and trigger is not None:
-            if not hasattr(trigger, "name"):
-                raise ConfigError(
-                    f"a trigger must be an agent, its class or name, a function, None or a list, not {trigger!r}"
-                )
+        check_trigger(trigger)
         if remove_other_reply_funcs:
             self.backends.clear()
         backend = FunctionBackend(self, reply_func, trigger, config, reset_config, ignore_async_in_sync_chat)
@@ -374,7 +381,7 @@ class ConversableAgent(HooksMixin, UsageMixin, ToolkitMixin, ChatsMixin):
 
         async def main(run: Run[Reply]) -> Reply:
             turn = Turn(chat, run, self, sender)
-            for backend in self.backends:
+            for backend in self._built_in:
                 if isinstance(backend, kinds):
                     said = await backend.reply(turn)
                     if said is not None:
@@ -482,4 +489,3 @@ def _as_chat(reply: Reply, speaker: str) -> str | dict[str, Any] | None:
     if reply.tool_calls or reply.tool_results or not isinstance(reply.content, str) or reply.extra:
         return dict(reply.render(speaker))
     return reply.content
-

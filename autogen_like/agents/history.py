@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.conversation import Conversation
 from ..core.errors import ConfigError
@@ -13,9 +13,6 @@ from ..core.sync import run as run_sync
 from ..core.transcript import Transcript, View
 from .agent import as_participant
 from .pair import Pair
-
-if TYPE_CHECKING:
-    from .conversable import ConversableAgent
 
 
 class HistoryMixin:
@@ -194,11 +191,15 @@ class HistoryMixin:
     def _print(self, run: Run[Any], chat: Conversation, silent: bool | None) -> None:
         raise NotImplementedError  # ChatsMixin's
 
-    def send(self, message: Any, recipient: Any, request_reply: bool | None = None, silent: bool | None = False) -> None:
+    def send(
+        self, message: Any, recipient: Any, request_reply: bool | None = None, silent: bool | None = False
+    ) -> None:
         """Says something to another agent; see `a_send`."""
         run_sync(self.a_send(message, recipient, request_reply, silent))
 
-    def receive(self, message: Any, sender: Any, request_reply: bool | None = None, silent: bool | None = False) -> None:
+    def receive(
+        self, message: Any, sender: Any, request_reply: bool | None = None, silent: bool | None = False
+    ) -> None:
         """Is told something by another agent; see `a_receive`."""
         run_sync(self.a_receive(message, sender, request_reply, silent))
 

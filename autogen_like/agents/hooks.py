@@ -65,7 +65,13 @@ class HooksMixin:
         last = messages[-1]
         content = last.get("content")
         # A call or its result isn't something that was said, and neither is a person's "exit".
-        if not content or "function_call" in last or "tool_calls" in last or "tool_responses" in last or content == "exit":
+        if (
+            not content
+            or "function_call" in last
+            or "tool_calls" in last
+            or "tool_responses" in last
+            or content == "exit"
+        ):
             return messages
         for hook in hooks:
             content = await call(hook, content)

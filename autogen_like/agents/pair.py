@@ -84,5 +84,7 @@ class Solo:
             return self.agent
         if last.tool_calls:
             names = ", ".join(call.name for call in last.tool_calls)
-            return StopReason("answered", f"{self.agent.name} called {names}, which the caller has to run", last.speaker)
+            return StopReason(
+                "answered", f"{self.agent.name} called {names}, which the caller has to run", last.speaker
+            )
         return StopReason("answered", f"{self.agent.name} has answered", last.speaker)

@@ -75,7 +75,9 @@ async def _reflection(
     role = args.get("summary_role") or "system"
     if not isinstance(prompt, str) or not isinstance(role, str):
         raise ConfigError("summary_prompt and summary_role must be strings")
-    reflecting = next((agent for agent in (recipient, sender) if getattr(agent, "model_client", None) is not None), None)
+    reflecting = next(
+        (agent for agent in (recipient, sender) if getattr(agent, "model_client", None) is not None), None
+    )
     if reflecting is None:
         raise ConfigError("summary_method='reflection_with_llm' needs an llm_config on the recipient or the sender")
     client: ModelClient = reflecting.model_client

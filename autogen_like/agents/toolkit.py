@@ -41,7 +41,9 @@ class ToolkitMixin:
         self._raw_tools: list[Mapping[str, Any]] = []
         if isinstance(self.llm_config, Mapping):
             self._raw_tools = list(self.llm_config.get("tools") or ())
-            self._raw_tools += [{"type": "function", "function": spec} for spec in self.llm_config.get("functions") or ()]
+            self._raw_tools += [
+                {"type": "function", "function": spec} for spec in self.llm_config.get("functions") or ()
+            ]
             self.tool_choice = self.llm_config.get("tool_choice")
         if isinstance(tools, ToolSource):
             self.llm_tools = self.tools = tools
@@ -236,6 +238,6 @@ def _declared(function: Callable[..., Any], attribute: str) -> str | None:
 def _declare(function: Callable[..., Any], tool: FunctionTool) -> None:
     """Notes name and description on the function, so that decorators can be stacked without saying them again."""
     try:
-        function._name, function._description = tool.name, tool.description  # type: ignore[attr-defined]
-    except AttributeError:  # a bound method or a builtin takes no attributes: it has to be told each time
+        vars(function).update(_name=tool.name, _description=tool.description)
+    except TypeError:  # a bound method or a builtin takes no attributes: it has to be told each time
         return

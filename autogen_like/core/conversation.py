@@ -7,7 +7,8 @@ flat, so a conversation of 100,000 turns uses no more stack than one of two.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from .errors import AgentNameConflict, ConversationError
@@ -136,6 +137,7 @@ class Conversation:
     Attributes:
         auto_replies: How often each participant has answered in a row without a person.
         active: The run that it is in, while it runs.
+        began: How many messages there were when that run began.
         silent: Whether it should not be printed.
 
     Raises:
@@ -159,12 +161,24 @@ class Conversation:
         self.transcript = transcript if transcript is not None else Transcript()
         self.auto_replies: dict[str, int] = {}
         self.active: Run[Any] | None = None
+        self.began = 0
         self.silent = False
 
     @property
     def id(self) -> str:
         """The conversation's id, which is its transcript's."""
         return self.transcript.id
+
+    @contextmanager
+    def held_by(self, run: Run[Any]) -> Iterator[None]:
+        """Marks the conversation as being in a run, for as long as the block lasts; blocks may be nested."""
+        before, self.active = self.active, run
+        if before is None:
+            self.began = len(self.transcript)
+        try:
+            yield
+        finally:
+            self.active = before
 
     async def add(self, message: Message, run: Run[Any], *, announce: bool = True) -> None:
         """Appends a message: written to the journal first, shown to listeners after.
@@ -177,19 +191,24 @@ class Conversation:
             run: The run it was said in.
             announce: Whether listeners are told.
         """
-        calls = self.transcript.open_calls()
-        if calls:
-            answered = {result.call_id for result in message.tool_results}
-            missing = tuple(
-                ToolResult(call.id, call.name, "Not run: the conversation went on without it.", error=True)
-                for call in calls
-                if call.id not in answered
-            )
-            if missing and message.tool_results:
-                message = _with_results(message, message.tool_results + missing)
-            elif missing:
-                await self._append(Message(message.speaker, tool_results=missing), run, announce)
+        missing = self._unanswered("Not run: the conversation went on without it.", message.tool_results)
+        if missing and message.tool_results:
+            message = _with_results(message, message.tool_results + missing)
+        elif missing:
+            await self._append(Message(message.speaker, tool_results=missing), run, announce)
         await self._append(message, run, announce)
+
+    async def close_calls(self, run: Run[Any], why: str) -> None:
+        """Gives calls that were made and not run a result that says why not."""
+        missing = self._unanswered(why)
+        if missing:
+            await self._append(Message(self.transcript.messages[-1].speaker, tool_results=missing), run, True)
+
+    def _unanswered(self, why: str, results: tuple[ToolResult, ...] = ()) -> tuple[ToolResult, ...]:
+        """Results for the open calls that these results don't answer."""
+        answered = {result.call_id for result in results}
+        calls = self.transcript.open_calls()
+        return tuple(ToolResult(call.id, call.name, why, error=True) for call in calls if call.id not in answered)
 
     async def _append(self, message: Message, run: Run[Any], announce: bool) -> None:
         if run.journal is not None:
@@ -226,7 +245,12 @@ class Conversation:
         Raises:
             ConversationError: If a participant or the rule raised.
         """
-        self.active = run
+        with self.held_by(run):
+            return await self._converse(run, opening, stop, announce)
+
+    async def _converse(
+        self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
+    ) -> StopReason:
         if run.listening:
             parent = run.parent.id if run.parent is not None else None
             names = tuple(participant.name for participant in self.participants)
@@ -242,7 +266,6 @@ class Conversation:
                 raise
             reason = absorbed
         finally:
-            self.active = None
             if timer is not None:
                 timer.cancel()
         if run.listening:
@@ -318,10 +341,8 @@ class Conversation:
         )
 
     def _close_calls(self, reason: StopReason | None) -> None:
-        calls = self.transcript.open_calls()
-        if calls:
-            text = f"Not finished: the run was stopped ({reason or 'cancelled'})."
-            results = tuple(ToolResult(call.id, call.name, text, error=True) for call in calls)
+        results = self._unanswered(f"Not finished: the run was stopped ({reason or 'cancelled'}).")
+        if results:
             self.transcript.append(Message(self.transcript.messages[-1].speaker, tool_results=results))
 
 
@@ -363,9 +384,7 @@ class _LoopGuard:
         self._empty = 0
         text = message.text
         if self._said.get(message.speaker) == text and self._run.listening:
-            self._run.emit(
-                Notice(self._conversation.id, message.speaker, "said the same text again", "repeated_text")
-            )
+            self._run.emit(Notice(self._conversation.id, message.speaker, "said the same text again", "repeated_text"))
         self._said[message.speaker] = text
         return None
 

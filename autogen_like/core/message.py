@@ -282,7 +282,9 @@ def content_text(content: Content | Sequence[Any]) -> str:
     shown = []
     for raw in content:
         part = part_from_dict(raw)
-        shown.append(part.text if isinstance(part, Text) else "<image>" if isinstance(part, Image) else f"<{part.name}>")
+        shown.append(
+            part.text if isinstance(part, Text) else "<image>" if isinstance(part, Image) else f"<{part.name}>"
+        )
     return "".join(shown)
 
 

@@ -171,7 +171,9 @@ class Run(Generic[T]):
         if self.parent is not None:
             self.parent.record_turn()
 
-    def record_usage(self, agent: str, model: str, usage: Usage, *, cached: bool = False, conversation: str = "") -> None:
+    def record_usage(
+        self, agent: str, model: str, usage: Usage, *, cached: bool = False, conversation: str = ""
+    ) -> None:
         """Counts a model request, here and in the runs around it, and tells listeners."""
         run: Run[Any] | None = self
         while run is not None:

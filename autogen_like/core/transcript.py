@@ -126,9 +126,13 @@ class Transcript(Sequence[Message]):
             view = self._views[viewer] = View(self, viewer)
         return view.sync()
 
-    def fork(self) -> Transcript:
-        """A new transcript that shares the past and has its own future; what each viewer forgot stays forgotten."""
-        other = Transcript(self.messages)
+    def fork(self, at: int | None = None) -> Transcript:
+        """A new transcript that shares the past and has its own future; what each viewer forgot stays forgotten.
+
+        Args:
+            at: How many messages of the past; all by default.
+        """
+        other = Transcript(self.messages[:at])
         for viewer, view in self._views.items():
             if view.start:
                 other._views[viewer] = View(other, viewer, view.start)

@@ -147,8 +147,11 @@ class GroupChatManager(ConversableAgent):
         group = self.groupchat
         if clear_history:
             group.reset()
-        elif any(chat.transcript is group.transcript and chat.active for chat in self._conversations.values()):
-            group.transcript = group.transcript.fork()
+        else:
+            for chat in self._conversations.values():
+                if chat.transcript is group.transcript and chat.active:
+                    group.transcript = chat.transcript.fork(chat.began)
+                    break
         if group.send_introductions and not group.transcript:
             group.transcript.append(Message(self.name, group.introductions_msg()))
         begins = as_participant(initiator)
@@ -161,7 +164,7 @@ class GroupChatManager(ConversableAgent):
         return conversation
 
     async def reply(self, turn: Turn) -> Reply:
-        """As a member of another conversation: the group talks about the last message, and its last word is the reply."""
+        """As a member of another conversation: the group talks about the last message; its last word is the reply."""
         turn.backend = "groupchat"
         last = turn.last
         if last is None:

@@ -15,5 +15,5 @@ SEVERAL_NAMED = """Your answer named several people. Name one. Decide it so:
 3. Otherwise it is the first whom you named.
 Answer with one name out of {agentlist}, spelled exactly so, and nothing else."""
 
-NOBODY_NAMED = """Your answer named nobody who takes part. Answer with one name out of {agentlist}, spelled exactly so, and \
-nothing else."""
+NOBODY_NAMED = """Your answer named nobody who takes part.
+Answer with one name out of {agentlist}, spelled exactly so, and nothing else."""

@@ -82,11 +82,14 @@ class SpeakerSelection:
             return self._tell(conversation, candidates[0], "only one", 0)
         return await self._by_method(method.lower(), conversation, last_speaker, candidates)
 
-    async def _by_method(self, method: str, conversation: Conversation, last_speaker: Any, candidates: list[Any]) -> Any:
+    async def _by_method(
+        self, method: str, conversation: Conversation, last_speaker: Any, candidates: list[Any]
+    ) -> Any:
         if method == "round_robin":
             return self._tell(conversation, self.group.next_agent(last_speaker, candidates), method, 0)
         if method == "random":
-            return self._tell(conversation, random.choice(candidates), method, 0)
+            chosen = random.choice(candidates)  # noqa: S311 - chance, not a secret
+            return self._tell(conversation, chosen, method, 0)
         if method == "manual":
             agent = await self._ask_person(conversation, candidates)
             if agent is not None:
@@ -188,7 +191,9 @@ class SpeakerSelection:
 
     async def _answer(self, client: ModelClient, request: ModelRequest, conversation: Conversation) -> str:
         run = _run_of(conversation)
-        response = await ask_model(with_cache(client, active_cache.get()), request, run, conversation.id, self._manager.name, show=False)
+        response = await ask_model(
+            with_cache(client, active_cache.get()), request, run, conversation.id, self._manager.name, show=False
+        )
         self._manager.usage.add(response.model, response.usage, cached=response.cached)
         return response.content or ""
 

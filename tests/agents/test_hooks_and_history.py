@@ -172,9 +172,7 @@ def test_a_chats_cache_answers_what_was_asked_before_and_costs_nothing_then():
     spent = ModelResponse("x", usage=Usage(3, 2, cost=0.5), model="m")
     bob = bot("bob", spent)
     with Cache.memory() as cache:
-        costs = [
-            user().initiate_chat(bob, message="hi", max_turns=1, silent=True, cache=cache).cost for _ in range(2)
-        ]
+        costs = [user().initiate_chat(bob, message="hi", max_turns=1, silent=True, cache=cache).cost for _ in range(2)]
     assert bob.model_client.calls == 1
     assert costs[1]["usage_including_cached_inference"]["total_cost"] == 0.5
     assert costs[1]["usage_excluding_cached_inference"]["total_cost"] == 0

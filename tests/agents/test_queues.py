@@ -170,7 +170,9 @@ def test_the_nested_chats_are_counted_in_the_chat_around_them():
     from autogen_like.core.usage import Usage
     from autogen_like.models.client import ModelResponse
 
-    inner = AssistantAgent("inner", llm_config=ScriptedModel([ModelResponse("x", usage=Usage(1, 1, cost=2.0), model="m")]))
+    inner = AssistantAgent(
+        "inner", llm_config=ScriptedModel([ModelResponse("x", usage=Usage(1, 1, cost=2.0), model="m")])
+    )
     result = user().initiate_chat(nested_bob(one(inner)), message="go", max_turns=1, silent=True)
     assert result.cost["usage_including_cached_inference"]["total_cost"] == 2.0
     assert result.usage_by_agent["inner"].total.requests == 1
@@ -187,7 +189,9 @@ async def test_one_budget_holds_for_nested_chats_too():
 
 def test_a_message_of_a_nested_chat_may_be_a_function():
     inner = bot("inner", "x")
-    bob = nested_bob(one(inner, lambda recipient, messages, sender, config: f"{sender.name}: {messages[-1]['content']}"))
+    bob = nested_bob(
+        one(inner, lambda recipient, messages, sender, config: f"{sender.name}: {messages[-1]['content']}")
+    )
     user().initiate_chat(bob, message="hello", max_turns=1, silent=True)
     assert inner.model_client.requests[0].messages[0]["content"] == "user: hello"
 

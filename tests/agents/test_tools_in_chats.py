@@ -195,7 +195,9 @@ async def test_a_sync_tool_does_not_block_the_loop_and_an_async_one_is_awaited()
             ticks += 1
             await asyncio.sleep(0.005)
 
-    bob = AssistantAgent("bob", llm_config=ScriptedModel([calls(("slow", "{}"), ("quick", "{}")), "x"]), tools=[slow, quick])
+    bob = AssistantAgent(
+        "bob", llm_config=ScriptedModel([calls(("slow", "{}"), ("quick", "{}")), "x"]), tools=[slow, quick]
+    )
     ticking = asyncio.create_task(tick())
     result = await bob.run(message="go")
     ticking.cancel()

@@ -199,7 +199,10 @@ def test_a_chat_can_be_resumed_from_its_messages():
 def test_resuming_takes_the_ending_off_the_last_message():
     person, ada = user(), bot("ada", "more TERMINATE")
     manager = round_robin(person, ada)
-    said = [{"name": "user", "role": "user", "content": "hi"}, {"name": "ada", "role": "user", "content": "x TERMINATE"}]
+    said = [
+        {"name": "user", "role": "user", "content": "hi"},
+        {"name": "ada", "role": "user", "content": "x TERMINATE"},
+    ]
     _, last = manager.resume(json.dumps(said), remove_termination_string="TERMINATE")
     assert last["content"] == "x"
     _, last = manager.resume(said, remove_termination_string=lambda text: text.lower())

@@ -21,6 +21,19 @@ ReplyFunction: TypeAlias = Callable[..., Any]
 Trigger: TypeAlias = Any
 
 
+def check_trigger(trigger: Trigger) -> None:
+    """Checks a trigger when it is given, not at the first message.
+
+    Raises:
+        ConfigError: If it is of no known kind.
+    """
+    if isinstance(trigger, list | tuple | set):
+        for one in trigger:
+            check_trigger(one)
+    elif not (trigger is None or isinstance(trigger, str) or callable(trigger) or hasattr(trigger, "name")):
+        raise ConfigError(f"a trigger must be an agent, its class or name, a function, None or a list, not {trigger!r}")
+
+
 def matches(trigger: Trigger, sender: Any) -> bool:
     """Whether a reply function with this trigger answers this sender.
 
@@ -111,9 +124,7 @@ class FunctionBackend:
         if self.is_async:
             if self.ignore_async_in_sync_chat and under_sync_face():
                 return None
-            answer = await self.function(
-                self._agent, messages=turn.messages, sender=turn.sender, config=self.config
-            )
+            answer = await self.function(self._agent, messages=turn.messages, sender=turn.sender, config=self.config)
         else:
             answer = await in_place(
                 self.function, self._agent, messages=turn.messages, sender=turn.sender, config=self.config

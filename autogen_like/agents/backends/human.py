@@ -13,14 +13,9 @@ from ...core.termination import StopReason
 from .termination import Terminating, should_stop
 
 EXIT = "exit"
-_ALWAYS = (
-    "Replying as {name}. Provide feedback to {sender}. Press enter to skip and use auto-reply, or type 'exit' to end "
-    "the conversation: "
-)
-_ENDING = "Please give feedback to {sender}. Press enter or type 'exit' to stop the conversation: "
-_LIMIT = (
-    "Please give feedback to {sender}. Press enter to skip and use auto-reply, or type 'exit' to stop the conversation: "
-)
+_ALWAYS = "{name}, what do you reply to {sender}? (Enter: answer by itself, 'exit': end the chat) "
+_ENDING = "{name}, the chat with {sender} is about to end. What do you reply? (Enter or 'exit': end it) "
+_LIMIT = "{name} has answered {sender} often enough. What do you reply? (Enter: go on by itself, 'exit': end the chat) "
 
 
 class Asking(Terminating, Protocol):
@@ -68,9 +63,9 @@ class HumanBackend:
             turn.run.human_input.append(text)
             return self._said(text, turn)
         if asked:
-            turn.notice("NO HUMAN INPUT RECEIVED.", "no_human_input")
+            turn.notice("the person said nothing", "no_human_input")
         replies[agent.name] = replies.get(agent.name, 0) + 1
-        turn.notice("USING AUTO REPLY...", "auto_reply")
+        turn.notice("replies by itself", "auto_reply")
         return None
 
     def _stopped(self, turn: Turn, reason: StopReason) -> StopReason:

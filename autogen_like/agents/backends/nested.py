@@ -76,7 +76,6 @@ def nested_function(
 ) -> FunctionBackend:
     """A backend for a reply function of the user's that gets the queue: ``(chat_queue, recipient, messages, ...)``."""
 
-
     def reply(recipient: Any, messages: Any, sender: Any, config: Any) -> Any:
         return function(chat_queue, recipient, messages, sender, config)
 

@@ -32,7 +32,7 @@ class Terminating(Protocol):
 
 
 def should_stop(agent: Terminating, turn: Turn) -> StopReason | None:
-    """The reason why the agent would not answer by itself: too many replies in a row, or a message that ends the chat."""
+    """Why the agent would not answer by itself: a message that ends the chat, or too many replies in a row."""
     last = turn.last
     if last is not None and agent.is_termination_msg(last.render(agent.name)):
         return StopReason("termination_message", f"{last.speaker} ended the chat with {_shown(last)}", last.speaker)

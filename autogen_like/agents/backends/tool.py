@@ -39,6 +39,10 @@ class ToolBackend:
         if last is None or not last.tool_calls:
             return None
         results = await run_calls(
-            last.tool_calls, self._agent.tools, run=turn.run, conversation=turn.conversation.id, speaker=self._agent.name
+            last.tool_calls,
+            self._agent.tools,
+            run=turn.run,
+            conversation=turn.conversation.id,
+            speaker=self._agent.name,
         )
         return Message(self._agent.name, tool_results=results)
