@@ -189,7 +189,9 @@ class RedisStore:
         except ImportError:
             raise MissingExtra("a Redis cache", "redis") from None
         try:
-            self._client: Any = redis.Redis.from_url(url)  # Any: its methods are typed for sync and async at once
+            self._client: Any = redis.Redis.from_url(
+                url, socket_connect_timeout=5, socket_timeout=30
+            )  # Any: its methods are typed for sync and async at once
         except ValueError as error:
             raise ConfigError(f"'redis_url': {error}") from None
         self._failure: type[Exception] = redis.RedisError

@@ -96,7 +96,7 @@ def clean_name(name: str) -> str:
 
 def _dump(value: Any) -> bytes:
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a model request must be JSON: {error}; see its messages, tools and llm_config") from None
     # A lone surrogate, which a model can produce, has no UTF-8 form: better a "?" than a crash.

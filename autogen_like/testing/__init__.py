@@ -1,6 +1,7 @@
-"""For tests of programs that use this package: a server that behaves as OpenAI's does."""
+"""For tests of programs that use this package: a server that behaves as OpenAI's does, and checks of protocols."""
 
+from .conformance import check_cache, check_model_client
 from .openai_reply import Reply
 from .openai_server import OpenAIServer, Recorded
 
-__all__ = ["OpenAIServer", "Recorded", "Reply"]
+__all__ = ["OpenAIServer", "Recorded", "Reply", "check_cache", "check_model_client"]

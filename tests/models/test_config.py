@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -205,3 +207,17 @@ async def test_an_endpoint_that_fails_for_good_is_not_asked_again() -> None:
             await client.complete(HELLO)
         await client.aclose()
         assert len(server.requests) == 1
+
+
+def test_a_local_model_is_served_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    class Local(ScriptedModel):
+        def __init__(self, model: str, **options: Any) -> None:
+            super().__init__([], model=model)
+            made.append((model, options))
+
+    monkeypatch.setitem(sys.modules, "autogen_like.models.local", SimpleNamespace(LocalClient=Local))
+    client = client_from({"model": "local:smollm2-135m", "temperature": 0, "api_key": "unused", "tags": ["x"]})
+    assert isinstance(client, Local)
+    assert made == [("smollm2-135m", {"temperature": 0})]

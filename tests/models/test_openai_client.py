@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import traceback
 from typing import Any, Literal
@@ -143,8 +144,9 @@ async def test_a_lone_surrogate_is_no_crash() -> None:
 
 async def test_a_request_that_is_no_json_says_so() -> None:
     with OpenAIServer() as server:
-        with pytest.raises(ConfigError, match="must be JSON"):
-            await ask(server, ModelRequest(HELLO.messages, params={"stop": object()}))
+        for wrong in (object(), float("nan")):
+            with pytest.raises(ConfigError, match="must be JSON"):
+                await ask(server, ModelRequest(HELLO.messages, params={"stop": wrong}))
         assert not server.requests
 
 
@@ -384,7 +386,8 @@ async def test_no_endpoint_a_slow_one_and_a_wrong_one_are_told_apart() -> None:
             assert not wrong.value.transient
 
 
-async def test_the_key_shows_nowhere() -> None:
+async def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     with OpenAIServer(api_key="another") as server:
         client = client_for(server)
         with pytest.raises(ModelError) as raised:
@@ -394,6 +397,8 @@ async def test_the_key_shows_nowhere() -> None:
     assert "Incorrect API key provided: ***" in told
     assert KEY not in told
     assert KEY not in repr(client)
+    assert caplog.records
+    assert KEY not in caplog.text
     assert KEY not in str(client.identity())
 
 
