@@ -67,6 +67,13 @@ class Tally:
         self.seconds += other.seconds
 
 
+def _tally(tallies: dict[str, Tally], model: str) -> Tally:
+    tally = tallies.get(model)
+    if tally is None:
+        tally = tallies[model] = Tally()
+    return tally
+
+
 class UsageLedger:
     """Usage by model, with and without what a local cache answered.
 
@@ -89,10 +96,10 @@ class UsageLedger:
     def add(self, model: str, usage: Usage, *, cached: bool = False) -> None:
         """Records one request; `cached` when this program's own cache answered it."""
         self.total.add(usage)
-        self.total_by_model.setdefault(model, Tally()).add(usage)
+        _tally(self.total_by_model, model).add(usage)
         if not cached:
             self.actual.add(usage)
-            self.actual_by_model.setdefault(model, Tally()).add(usage)
+            _tally(self.actual_by_model, model).add(usage)
 
     def merge(self, other: UsageLedger) -> None:
         """Adds all that another ledger holds."""
@@ -103,7 +110,7 @@ class UsageLedger:
             (self.actual_by_model, other.actual_by_model),
         ):
             for model, tally in theirs.items():
-                mine.setdefault(model, Tally()).merge(tally)
+                _tally(mine, model).merge(tally)
 
     def summary(self, *, actual: bool = False) -> dict[str, Any]:
         """The sums as AutoGen 0.2 words them: ``{"total_cost": .., <model>: {"cost": .., "prompt_tokens": .., ..}}``."""
