@@ -107,9 +107,14 @@ class ToolResult:
 
 
 class ChatMessage(dict[str, Any]):
-    """A message as chat APIs write it. Read-only, since many views share it: ``dict(message)`` gives a copy to edit."""
+    """A message as chat APIs write it. Read-only, since many views share it: ``dict(message)`` gives a copy to edit.
 
-    __slots__ = ()
+    Attributes:
+        encoded: The message as JSON, once a client has encoded it: a long conversation is encoded once, then joined.
+    """
+
+    __slots__ = ("encoded",)
+    encoded: bytes
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a message in a transcript is read-only: edit a copy, dict(message), and send that")

@@ -10,13 +10,12 @@ from ...core.protocols import Reply
 
 @runtime_checkable
 class Backend(Protocol):
-    """One way for an agent to answer.
+    """One way for an agent to answer."""
 
-    Attributes:
-        name: For error messages and for `ConversableAgent.backends`.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """For error messages, and to read `ConversableAgent.backends`."""
+        ...
 
     async def reply(self, turn: Turn) -> Reply:
         """A message to say, a `StopReason` to end the conversation, or None to let the next backend answer."""

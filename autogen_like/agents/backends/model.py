@@ -16,6 +16,7 @@ from ...core.usage import UsageLedger
 from ...models.cache import with_cache
 from ...models.cache_stores import AbstractCache
 from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
+from ...models.layer import streaming
 
 active_cache: ContextVar[AbstractCache | None] = ContextVar("active_cache", default=None)
 """The cache of the chat under way; chats nested in it use it too."""
@@ -106,11 +107,12 @@ async def ask_model(
     """
     response: ModelResponse | None = None
     if show and run.wants_deltas:
-        async for item in client.stream(request):
-            if isinstance(item, Delta):
-                run.emit(TextDelta(conversation, speaker, item.text, item.kind, item.name))
-            else:
-                response = item
+        async with streaming(client, request) as items:
+            async for item in items:
+                if isinstance(item, Delta):
+                    run.emit(TextDelta(conversation, speaker, item.text, item.kind, item.name))
+                else:
+                    response = item
     else:
         response = await client.complete(request)
     if response is None:
