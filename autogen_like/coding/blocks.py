@@ -14,12 +14,13 @@ from ..core.message import content_text
 
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?:(?P<ticks>`{3,})(?P<info>[^`]*)|(?P<tildes>~{3,})(?P<words>.*))$")
 _SHEBANG = re.compile(r"^#!.*?\b(python|bash|sh)[\d.]*\s*$")
-_COMMANDS = frozenset(  # what a shell block may begin with
+_SHELL_WORDS = (  # what a shell block may begin with
     "apt apt-get awk bash brew cat cd chmod chown clear conda cp curl cut date df diff docker du echo env exit export "
     "find git go grep gunzip gzip head hostname java kill less ln ls make mkdir mv nano node npm npx pip pip3 ps pwd "
     "python python3 pytest rm rmdir rsync sed sh sleep sort source ssh sudo tail tar tee touch tr uname uniq uv unzip "
-    "wc wget which whoami xargs yarn zip".split()  # noqa: SIM905
+    "wc wget which whoami xargs yarn zip"
 )
+_COMMANDS = frozenset(_SHELL_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)

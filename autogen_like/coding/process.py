@@ -16,10 +16,11 @@ _MARK = "AUTOGEN_LIKE_CODE_RUN"
 _DRAIN = 1.0  # seconds that the last output may take once everything is dead
 
 # What code needs to find programs, its home and its language, and nothing that could be a key or a password.
-_PASSED = frozenset(
+_HARMLESS = (
     "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM TMPDIR TEMP TMP LD_LIBRARY_PATH DYLD_LIBRARY_PATH VIRTUAL_ENV "
-    "CONDA_PREFIX SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE SYSTEMROOT COMSPEC PATHEXT WINDIR USERPROFILE".split()  # noqa: SIM905
+    "CONDA_PREFIX SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE SYSTEMROOT COMSPEC PATHEXT WINDIR USERPROFILE"
 )
+_PASSED = frozenset(_HARMLESS.split())
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
