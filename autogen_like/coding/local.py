@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -92,10 +93,11 @@ class LocalCommandLineCodeExecutor:
             raise ConfigError(f"timeout must be a positive number of seconds, not {timeout!r}")
         self._timeout = timeout
         self._venv = virtual_env_context
-        self._temporary = None
+        self._temporary: weakref.finalize[[str], LocalCommandLineCodeExecutor] | None = None
         if work_dir is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="autogen_like-", ignore_cleanup_errors=True)
-            work_dir = self._temporary.name
+            work_dir = tempfile.mkdtemp(prefix="autogen_like-")
+            # Not TemporaryDirectory, which warns when nobody closed it: an agent that is dropped is no mistake.
+            self._temporary = weakref.finalize(self, shutil.rmtree, work_dir, ignore_errors=True)
         self._work_dir = Path(work_dir)
         self._work_dir.mkdir(parents=True, exist_ok=True)
         self.execution_policies = {**self.DEFAULT_EXECUTION_POLICY, **(execution_policies or {})}
@@ -128,7 +130,7 @@ class LocalCommandLineCodeExecutor:
     def close(self) -> None:
         """Removes the temporary folder, if it has one."""
         if self._temporary is not None:
-            self._temporary.cleanup()
+            self._temporary()
 
     async def execute(self, blocks: Sequence[CodeBlock]) -> CommandLineCodeResult:
         """Runs blocks in order, up to the first that fails. Cancelling it kills what runs.
