@@ -187,7 +187,8 @@ class ChatsMixin(HistoryMixin):
                 return
             around = around.parent
         if not chat.silent:
-            run.subscribe(ConsolePrinter(), deltas=False)
+            stream = any(_streams(one) for one in chat.participants)
+            run.subscribe(ConsolePrinter(stream=stream), deltas=stream)
 
     def run(
         self,
@@ -343,6 +344,12 @@ def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversa
     pair = Pair(as_participant(sender), as_participant(recipient), options.max_turns)
     others = {id(pair.initiator): recipient, id(pair.recipient): sender}
     return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)])
+
+
+def _streams(participant: Any) -> bool:
+    """Whether an agent's configuration asks for its replies to be printed as they come."""
+    config = getattr(participant, "llm_config", None)
+    return isinstance(config, Mapping) and bool(config.get("stream"))
 
 
 async def _last_word(chat: Conversation, run: Run[Any]) -> None:
