@@ -1,0 +1,28 @@
+"""Local models: a library of model files, the engine that runs them, and constrained output.
+
+The library needs nothing but the package itself. The engine needs ``pip install 'autogen_like[local]'`` (torch and some
+small packages); asking for it without them raises `MissingExtra`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .chat_model import ChatModel
+    from .engine import Engine
+
+__all__ = ["ChatModel", "Engine"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads the engine, and torch with it, only when it is asked for (PEP 562)."""
+    if name == "Engine":
+        from .engine import Engine
+
+        return Engine
+    if name == "ChatModel":
+        from .chat_model import ChatModel
+
+        return ChatModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
