@@ -99,9 +99,9 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 def _inspect(function: Callable[..., Any]) -> Signature:
     target = target_of(function)
-    name = str(getattr(function, "__name__", None) or getattr(target, "__name__", type(function).__name__))
-    doc = target.__doc__ if target is not type(function).__call__ else (function.__doc__ or target.__doc__)
-    summary, described = parse_docstring(doc)
+    name = _name_of(function, target)
+    is_object = target is not function and not isinstance(function, functools.partial)
+    summary, described = parse_docstring((function.__doc__ or target.__doc__) if is_object else target.__doc__)
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
@@ -127,6 +127,11 @@ def _inspect(function: Callable[..., Any]) -> Signature:
     if not unresolved:
         problems += _missing(name, kept)
     return Signature(name, summary, tuple(kept), context, catches_all, tuple(problems))
+
+
+def _name_of(function: Callable[..., Any], target: Callable[..., Any]) -> str:
+    named = target if isinstance(function, functools.partial) else function
+    return str(getattr(named, "__name__", type(named).__name__))
 
 
 def _hints(target: Callable[..., Any]) -> tuple[dict[str, Any], str | None]:

@@ -150,12 +150,14 @@ class FunctionTool:
         return ToolResult(call.id, call.name, self._cut(result_text(value)), value=value)
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
-        if self.is_async or self.inline:
-            value = self.function(**arguments)
+        if self.is_async:
+            return await self.function(**arguments)
+        if self.inline:
+            value, error = _outcome(self.function, arguments)
         else:
             value, error = await in_worker(_outcome, self.function, arguments)
-            if error is not None:
-                raise error
+        if error is not None:
+            raise error
         if inspect.isawaitable(value):
             return await value
         return value
@@ -179,7 +181,7 @@ class _OutOfTime(Exception):
 
 
 def _outcome(function: Callable[..., Any], arguments: dict[str, Any]) -> tuple[Any, BaseException | None]:
-    """Runs in the worker: what was raised is handed over as a value, since a future can't carry StopIteration."""
+    """What was raised is handed over as a value, since neither a future nor a coroutine can carry StopIteration."""
     try:
         return function(**arguments), None
     except StopIteration as error:
