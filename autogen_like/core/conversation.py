@@ -21,6 +21,7 @@ from .transcript import Transcript, View, wire_messages
 
 EMPTY_REPLIES = 3
 SAME_CALLS = 3
+YIELD_EVERY = 4  # turns; participants that wait for nothing would keep timers, cancellation and other chats waiting
 
 
 class Rule(Protocol):
@@ -261,16 +262,26 @@ class Conversation:
             reason = await self._loop(run, opening, stop, announce)
         except asyncio.CancelledError:
             absorbed = run.absorb_cancel()
-            self._close_calls(absorbed)
+            reason = absorbed or StopReason("cancelled", "its caller was cancelled")
+            try:
+                await self._cut_off(run, reason)
+            finally:
+                self._ended(run, reason)
             if absorbed is None:
                 raise
-            reason = absorbed
+        except Exception as error:
+            self._ended(run, StopReason("error", str(error), getattr(error, "agent", "")))
+            raise
+        else:
+            self._ended(run, reason)
         finally:
             if timer is not None:
                 timer.cancel()
+        return reason
+
+    def _ended(self, run: Run[Any], reason: StopReason) -> None:
         if run.listening:
             run.emit(ConversationEnded(self.id, reason))
-        return reason
 
     async def _loop(
         self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
@@ -289,7 +300,9 @@ class Conversation:
                     reason = check(progress)
                     if reason is not None:
                         return reason
-            reason = run.over_budget()
+            if index % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+            reason = run.ending() or run.over_budget()
             if reason is not None:
                 return reason
             speaker = await self._next_speaker(run, index)
@@ -340,10 +353,17 @@ class Conversation:
             transcript=self.transcript,
         )
 
-    def _close_calls(self, reason: StopReason | None) -> None:
-        results = self._unanswered(f"Not finished: the run was stopped ({reason or 'cancelled'}).")
-        if results:
-            self.transcript.append(Message(self.transcript.messages[-1].speaker, tool_results=results))
+    async def _cut_off(self, run: Run[Any], reason: StopReason) -> None:
+        """Closes the calls that were under way; the transcript stays valid even if the journal can't follow."""
+        results = self._unanswered(f"Not finished: the run was stopped ({reason}).")
+        if not results:
+            return
+        closing = Message(self.transcript.messages[-1].speaker, tool_results=results)
+        try:
+            await self._append(closing, run, True)
+        finally:
+            if self.transcript.last is not closing:
+                self.transcript.append(closing)
 
 
 def _with_results(message: Message, results: tuple[ToolResult, ...]) -> Message:
@@ -368,7 +388,7 @@ class _LoopGuard:
 
     def check(self, progress: Progress) -> StopReason | None:
         message = progress.last
-        assert message is not None
+        assert message is not None  # noqa: S101 - for the type checker
         if message.tool_calls:
             self._empty = 0
             self._calls = tuple((call.name, call.arguments) for call in message.tool_calls)
@@ -376,7 +396,7 @@ class _LoopGuard:
         if message.tool_results:
             self._empty = 0
             return self._same_exchange(message)
-        if not message.content:
+        if not message.text.strip():
             self._empty += 1
             if self._empty >= EMPTY_REPLIES:
                 return StopReason("empty_replies", f"{EMPTY_REPLIES} empty replies in a row", message.speaker)

@@ -6,7 +6,8 @@ model as a result. See the seventh decision in ``docs/architecture.md``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .transcript import Transcript
@@ -34,7 +35,11 @@ class MissingExtra(ConfigError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an optional part: pip install 'autogen_like[{extra}]'")
+        self.feature = feature
         self.extra = extra
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.feature, self.extra)
 
 
 class ModelError(AutogenLikeError):
@@ -80,6 +85,16 @@ class ConversationError(AutogenLikeError):
         self.backend = backend
         self.turn = turn
         self.transcript = transcript
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is pickled by its positional arguments; these are given by name.
+        named: dict[str, Any] = {
+            "agent": self.agent,
+            "backend": self.backend,
+            "turn": self.turn,
+            "transcript": self.transcript,
+        }
+        return partial(type(self), **named), self.args
 
 
 class TranscriptError(AutogenLikeError, ValueError):

@@ -20,7 +20,7 @@ _prefix = secrets.token_hex(5)
 
 
 def _renew_prefix() -> None:
-    global _prefix
+    global _prefix  # noqa: PLW0603 - one for the process
     _prefix = secrets.token_hex(5)
 
 
@@ -166,6 +166,12 @@ class Message:
     id: str = field(default_factory=new_id)
     _own: ChatMessage | None = field(default=None, init=False, repr=False, compare=False)
     _others: ChatMessage | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without its renderings: they would come back as ordinary dicts.
+        return type(self), (
+            self.speaker, self.content, self.tool_calls, self.tool_results, self.role, self.extra, self.id
+        )  # fmt: skip
 
     @property
     def text(self) -> str:
@@ -314,13 +320,16 @@ def message_from_dict(raw: Mapping[str, Any] | str, speaker: str) -> Message:
     content = raw.get("content")
     if content is None and not calls and not results:
         raise TranscriptError(f"a message needs 'content', 'function_call' or 'tool_calls'; got keys {sorted(raw)}")
-    if content is not None and not isinstance(content, str):
-        content = tuple(part_from_dict(part) for part in content)
+    if calls and results:
+        raise TranscriptError("a message makes tool calls or answers them, not both: send two messages")
     role = raw.get("role")
-    if results and content == "\n\n".join(result.content for result in results):
-        content = None  # it only repeats them
-    if results and results[0].call_id is None:
-        content = None
+    repeated = not raw.get("tool_responses") or content == "\n\n".join(result.content for result in results)
+    if results and (repeated or results[0].call_id is None):
+        content = None  # it only says what they say
+    if content is not None and not isinstance(content, str):
+        if not isinstance(content, list | tuple):
+            raise TranscriptError(f"a message's content must be a string, None or a list of parts, not {content!r}")
+        content = tuple(part_from_dict(part) for part in content)
     extra = {key: raw[key] for key in _KEPT if raw.get(key) is not None and raw[key] != speaker} or None
     if results and extra:
         extra.pop("name", None)
@@ -340,8 +349,13 @@ def _results_from_dict(raw: Mapping[str, Any]) -> Iterable[ToolResult]:
     responses = raw.get("tool_responses")
     if responses:
         for response in responses:
-            yield ToolResult(response.get("tool_call_id"), response.get("name", ""), str(response.get("content", "")))
+            yield ToolResult(response.get("tool_call_id"), response.get("name", ""), _said(response.get("content")))
     elif raw.get("role") == "tool":
-        yield ToolResult(raw.get("tool_call_id"), raw.get("name", ""), content_text(raw.get("content")))
+        yield ToolResult(raw.get("tool_call_id"), raw.get("name", ""), _said(raw.get("content")))
     elif raw.get("role") == "function":
-        yield ToolResult(None, raw.get("name", ""), content_text(raw.get("content")))
+        yield ToolResult(None, raw.get("name", ""), _said(raw.get("content")))
+
+
+def _said(content: Any) -> str:
+    """What a result says: text, parts of text, or whatever a program put there."""
+    return content_text(content) if content is None or isinstance(content, str | list | tuple) else str(content)

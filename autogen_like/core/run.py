@@ -106,10 +106,15 @@ class Run(Generic[T]):
         self.stopped: StopReason | None = None
         self._main = main
         self._listeners: list[tuple[Listener, bool]] = []
-        self._pending: dict[str, asyncio.Future[str]] = {} if parent is None else parent._pending
+        self._pending: dict[str, asyncio.Future[str]] = (
+            {} if parent is None else parent._pending  # noqa: SLF001 - a run of our own kind
+        )
         self._task: asyncio.Task[T] | None = None
         self._owner: asyncio.Task[Any] | None = None
         self._outcome: tuple[T | None, BaseException | None] | None = None
+        self._cancelling = 0  # cancellations of the owner that aren't ours
+        self._interrupted = False  # the owner was cancelled by us
+        self._noticed = False  # what is under way has taken the reason to stop
 
     # --- events
 
@@ -150,11 +155,15 @@ class Run(Generic[T]):
     def emit(self, event: Event) -> None:
         """Tells every listener of this run and of the runs around it."""
         for entry in tuple(self._listeners):
+            listener, deltas = entry
+            if not deltas and isinstance(event, TextDelta):
+                continue
             try:
-                entry[0](event)
+                listener(event)
             except Exception:
-                log.exception("a listener failed and gets no more events: %r", entry[0])
-                self._listeners.remove(entry)
+                log.exception("a listener failed and gets no more events: %r", listener)
+                if entry in self._listeners:  # it may have taken itself off
+                    self._listeners.remove(entry)
         if self.parent is not None:
             self.parent.emit(event)
 
@@ -242,7 +251,18 @@ class Run(Generic[T]):
         """Starts it in the background of the running loop, if it hasn't started; `await` it later."""
         if self._task is None and self._owner is None and self._outcome is None:
             self._task = asyncio.get_running_loop().create_task(self._execute())
+            self._task.add_done_callback(self._finished)
         return self
+
+    def _finished(self, task: asyncio.Task[T]) -> None:
+        if self._outcome is None:  # cancelled before its first step: nothing of it ever ran
+            self._outcome = (None, asyncio.CancelledError())
+            self._close_streams()
+
+    def _close_streams(self) -> None:
+        for listener, _ in self._listeners:
+            if isinstance(listener, Subscription):
+                listener(None)
 
     def cancel(self, reason: StopReason | None = None) -> None:
         """Stops it where it is, from any thread. Its result then holds what was said so far, and the reason."""
@@ -251,23 +271,52 @@ class Run(Generic[T]):
         self.stopped = reason or StopReason("cancelled", "run.cancel() was called")
         owner = self._task or self._owner
         if owner is not None:
-            # Only while the run lasts: its owner may be the caller's own task, with other things to do afterwards.
-            owner.get_loop().call_soon_threadsafe(lambda: self._outcome is None and owner.cancel())
+            owner.get_loop().call_soon_threadsafe(self._interrupt)
+
+    def _interrupt(self) -> None:
+        """Cancels the task that it runs in: once, and only while the run lasts and hasn't noticed by itself.
+
+        That task may be the caller's own, with other things to do afterwards.
+        """
+        if self._owner is None or self._outcome is not None or self._interrupted or self._noticed:
+            return
+        self._interrupted = True
+        self._owner.cancel()
 
     def absorb_cancel(self) -> StopReason | None:
-        """Called by what caught CancelledError: the reason, if it was this run that was cancelled, and not its caller."""
-        if self.stopped is None or self._owner is None:
+        """Called by what caught CancelledError: the reason, if it was this run that was cancelled, not its caller."""
+        owner = self._owner
+        if not self._interrupted or self._noticed or owner is None or owner is not asyncio.current_task():
             return None
-        self._owner.uncancel()
+        self._noticed = True
+        others = owner.uncancel()
+        return self.stopped if others <= self._cancelling else None
+
+    def ending(self) -> StopReason | None:
+        """The reason why it, or a run around it, was stopped; for what goes on for long without being interrupted.
+
+        A cancellation may still be on its way, or may have been swallowed by somebody's ``except``.
+        """
+        if self.stopped is None:
+            around = self.parent
+            while around is not None and around.stopped is None:
+                around = around.parent
+            return around.stopped if around is not None else None
+        if not self._noticed and self._owner is not None and self._owner is asyncio.current_task():
+            self._noticed = True
+            if self._interrupted:
+                self._owner.uncancel()
         return self.stopped
 
     async def _execute(self) -> T:
         self._owner = asyncio.current_task()
+        assert self._owner is not None  # noqa: S101 - coroutines run in tasks
+        self._cancelling = self._owner.cancelling()
         token = current_run.set(self)
         timer = self._start_timer()
         try:
-            if self.stopped is not None and self._owner is not None:
-                self._owner.cancel()  # cancelled before it began: the first wait says so
+            if self.stopped is not None:  # cancelled before it began: the first wait says so
+                self._owner.get_loop().call_soon(self._interrupt)
             result = await self._main(self)
         except BaseException as error:
             self._outcome = (None, error)
@@ -279,9 +328,7 @@ class Run(Generic[T]):
             if timer is not None:
                 timer.cancel()
             current_run.reset(token)
-            for listener, _ in self._listeners:
-                if isinstance(listener, Subscription):
-                    listener(None)
+            self._close_streams()
 
     def _start_timer(self) -> asyncio.TimerHandle | None:
         if self.limits is None or self.limits.seconds is None:
@@ -300,7 +347,7 @@ class Run(Generic[T]):
             return await self._execute()
         if self._outcome is None and self._task is not None:
             return await self._task
-        assert self._outcome is not None
+        assert self._outcome is not None  # noqa: S101 - for the type checker
         result, error = self._outcome
         if error is not None:
             raise error
@@ -310,10 +357,10 @@ class Run(Generic[T]):
         return self._wait().__await__()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        events = Subscription()
-        unsubscribe = self.subscribe(events)
         if self._outcome is not None:
             return
+        events = Subscription()
+        unsubscribe = self.subscribe(events)
         self.start()
         try:
             while (event := await events.get()) is not None:

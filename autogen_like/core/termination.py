@@ -250,7 +250,7 @@ class Timeout(StopCondition):
     def begin(self) -> Checker:
         end = time.monotonic() + self.seconds
         reason = StopReason("timeout", f"{self.seconds} s are over")
-        return lambda progress: reason if time.monotonic() >= end else None
+        return lambda _: reason if time.monotonic() >= end else None
 
     def deadline(self) -> float | None:
         return self.seconds

@@ -6,12 +6,25 @@ to the renderings that the messages themselves cache, so ten participants cost t
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NoReturn, SupportsIndex, overload
 
 from .errors import TranscriptError
 from .message import ChatMessage, Message, ToolCall, new_id
+
+_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - one for the process
+    _lock = threading.Lock()
+
+
+# A forked child must not inherit it locked.
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 class View(list[ChatMessage]):
@@ -38,35 +51,42 @@ class View(list[ChatMessage]):
         """
         messages = self._transcript.messages
         if self._seen < len(messages):
-            viewer, wire = self.viewer, self._wire
-            for index in range(self._seen, len(messages)):
-                message = messages[index]
-                list.append(self, message.render(viewer))
-                if wire is not None:
-                    wire.extend(message.wire(viewer))
-            self._seen = len(messages)
+            with _lock:  # a tool on another thread may look at the same moment
+                self._take_in(messages)
         return self
+
+    def _take_in(self, messages: Sequence[Message]) -> None:
+        viewer, wire, end = self.viewer, self._wire, len(messages)
+        for index in range(self._seen, end):
+            message = messages[index]
+            list.append(self, message.render(viewer))
+            if wire is not None:
+                wire.extend(message.wire(viewer))
+        self._seen = end
 
     @property
     def wire(self) -> Sequence[Mapping[str, Any]]:
-        """The view as a chat endpoint takes it: each tool result a message of its own. Live: don't change or keep it."""
+        """The view as a chat endpoint takes it: each tool result a message of its own. Live: don't edit or keep it."""
         if self._wire is None:
-            viewer = self.viewer
-            self._wire = []
-            for message in self._transcript.messages[self.start : self._seen]:
-                self._wire.extend(message.wire(viewer))
+            with _lock:
+                wire: list[Mapping[str, Any]] = []
+                for message in self._transcript.messages[self.start : self._seen]:
+                    wire.extend(message.wire(self.viewer))
+                self._wire = wire
         self.sync()
         return self._wire
 
     def forget(self, keep: int = 0) -> None:
         """Lets this participant see only the last `keep` messages from now on. Others see what they saw.
 
-        A tool result whose call would be forgotten keeps the call too.
+        A tool result whose call would be forgotten keeps the call too, also one that is still to come. What was
+        forgotten before stays forgotten.
         """
-        self.start = self._transcript.boundary(len(self._transcript) - keep) if keep else len(self._transcript)
-        self._seen = self.start
-        self._wire = None
-        list.clear(self)
+        start = max(self.start, self._transcript.boundary(len(self._transcript) - keep))
+        with _lock:
+            self.start = self._seen = start
+            self._wire = None
+            list.clear(self)
         self.sync()
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
@@ -105,7 +125,7 @@ class Transcript(Sequence[Message]):
 
     __slots__ = ("_views", "id", "messages")
 
-    def __init__(self, messages: Iterable[Message] = (), *, id: str | None = None) -> None:
+    def __init__(self, messages: Iterable[Message] = (), *, id: str | None = None) -> None:  # noqa: A002
         self.id = id or new_id()
         self.messages: list[Message] = list(messages)
         self._views: dict[str | None, View] = {}
@@ -135,22 +155,33 @@ class Transcript(Sequence[Message]):
         other = Transcript(self.messages[:at])
         for viewer, view in self._views.items():
             if view.start:
-                other._views[viewer] = View(other, viewer, view.start)
+                other._views[viewer] = View(other, viewer, min(view.start, len(other)))
         return other
 
     def boundary(self, index: int) -> int:
-        """The nearest place at or before `index` where the log can be cut without parting a result from its call."""
-        index = max(0, min(index, len(self.messages)))
-        while 0 < index < len(self.messages) and self.messages[index].tool_results:
+        """The nearest place at or before `index` where the log can be cut without parting a result from its call.
+
+        The results of calls that are still open count as if they followed the last message.
+        """
+        messages = self.messages
+        index = max(0, min(index, len(messages)))
+        if index == len(messages) and self.open_calls():
+            index -= 1
+        while 0 < index < len(messages) and messages[index].tool_results:
             index -= 1
         return index
 
     def open_calls(self) -> tuple[ToolCall, ...]:
-        """Calls in the last message that no result has answered."""
-        return self.messages[-1].tool_calls if self.messages else ()
+        """Calls that no result has answered, in the last message or right before the results at the end."""
+        answered: set[str | None] = set()
+        for message in reversed(self.messages):
+            if not message.tool_results:
+                return tuple(call for call in message.tool_calls if call.id not in answered)
+            answered.update(result.call_id for result in message.tool_results)
+        return ()
 
     def check(self) -> None:
-        """Checks that each result answers a call of the message before it.
+        """Checks that each result answers a call of the message before it, or before the results before it.
 
         Raises:
             TranscriptError: If one doesn't; names the message.
@@ -160,7 +191,11 @@ class Transcript(Sequence[Message]):
             stray = [result.call_id for result in message.tool_results if result.call_id not in calls]
             if stray:
                 raise TranscriptError(f"message {index} by {message.speaker!r} answers calls nobody made: {stray}")
-            calls = {call.id for call in message.tool_calls}
+            answered = {result.call_id for result in message.tool_results}
+            calls = calls - answered if answered else {call.id for call in message.tool_calls}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.messages, self.id, {who: view.start for who, view in self._views.items() if view.start})
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -179,8 +214,15 @@ class Transcript(Sequence[Message]):
         return f"Transcript({len(self.messages)} messages, id={self.id!r})"
 
 
+def _rebuilt(messages: list[Message], id: str, starts: Mapping[str | None, int]) -> Transcript:  # noqa: A002
+    """A pickled or copied transcript; views are lists to everybody else, so they are made anew."""
+    transcript = Transcript(messages, id=id)
+    transcript._views.update({who: View(transcript, who, start) for who, start in starts.items()})  # noqa: SLF001
+    return transcript
+
+
 def wire_messages(messages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Chat dicts that a program made or edited, as a chat endpoint takes them: each tool result a message of its own."""
+    """Chat dicts that a program made or edited, as a chat endpoint takes them: each tool result a message."""
     wires: list[Mapping[str, Any]] = []
     for message in messages:
         responses = message.get("tool_responses")

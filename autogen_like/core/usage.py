@@ -113,7 +113,7 @@ class UsageLedger:
                 _tally(mine, model).merge(tally)
 
     def summary(self, *, actual: bool = False) -> dict[str, Any]:
-        """The sums as AutoGen 0.2 words them: ``{"total_cost": .., <model>: {"cost": .., "prompt_tokens": .., ..}}``."""
+        """The sums in AutoGen 0.2's form: ``{"total_cost": .., <model>: {"cost": .., "prompt_tokens": .., ..}}``."""
         tallies = self.actual_by_model if actual else self.total_by_model
         summary: dict[str, Any] = {"total_cost": (self.actual if actual else self.total).cost}
         for model, tally in tallies.items():
