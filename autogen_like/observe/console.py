@@ -143,7 +143,7 @@ class ConsolePrinter:
             message = event.message
             self._learn(event)
             if message.text.strip() == live.text.strip():
-                self._write("\n" if live.text else "")
+                self._write("\n" if live.text or live.reasoned else "")
             else:  # the model was asked again, or a hook changed what it said
                 self._line("" if live.text or live.reasoned else None, visible(message.text))
             self._calls(message)
@@ -159,7 +159,7 @@ class ConsolePrinter:
     def _release(self) -> None:
         if self._live is not None:
             self._live = None
-            self._line("", RULE)
+            self._line("", "", RULE)
             self._flush_waiting()
 
     def _flush_waiting(self) -> None:
