@@ -21,7 +21,6 @@ from .transcript import Transcript, View, wire_messages
 
 EMPTY_REPLIES = 3
 SAME_CALLS = 3
-YIELD_EVERY = 4  # turns; participants that wait for nothing would keep timers, cancellation and other chats waiting
 
 
 class Rule(Protocol):
@@ -300,8 +299,8 @@ class Conversation:
                     reason = check(progress)
                     if reason is not None:
                         return reason
-            if index % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+            # Participants that wait for nothing would keep timers, cancellation and other conversations waiting.
+            await asyncio.sleep(0)
             reason = run.ending() or run.over_budget()
             if reason is not None:
                 return reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
@@ -112,6 +113,7 @@ class Run(Generic[T]):
         self._task: asyncio.Task[T] | None = None
         self._owner: asyncio.Task[Any] | None = None
         self._outcome: tuple[T | None, BaseException | None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._cancelling = 0  # cancellations of the owner that aren't ours
         self._interrupted = False  # the owner was cancelled by us
         self._noticed = False  # what is under way has taken the reason to stop
@@ -165,7 +167,15 @@ class Run(Generic[T]):
                 if entry in self._listeners:  # it may have taken itself off
                     self._listeners.remove(entry)
         if self.parent is not None:
-            self.parent.emit(event)
+            self.parent.emit_from(self._loop, event)
+
+    def emit_from(self, loop: asyncio.AbstractEventLoop | None, event: Event) -> None:
+        """`emit` for a run on another loop: a sync chat inside a tool of an async chat runs beside it."""
+        if loop is self._loop or loop is None or self._loop is None:
+            self.emit(event)
+            return
+        with contextlib.suppress(RuntimeError):  # that loop was closed: nobody listens there any more
+            self._loop.call_soon_threadsafe(self.emit, event)
 
     # --- budgets
 
@@ -312,6 +322,7 @@ class Run(Generic[T]):
         self._owner = asyncio.current_task()
         assert self._owner is not None  # noqa: S101 - coroutines run in tasks
         self._cancelling = self._owner.cancelling()
+        self._loop = self._owner.get_loop()
         token = current_run.set(self)
         timer = self._start_timer()
         try:
