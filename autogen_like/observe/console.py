@@ -25,11 +25,10 @@ from ..core.events import (
     ToolStarted,
     TurnStarted,
 )
-from ..core.message import Message, ToolCall, ToolResult
+from ..core.message import Message, ToolResult
 from .text import one_line, visible
 
 RULE = "-" * 80
-STARS = "*" * 80
 QUIET = 10.0  # seconds without a delta after which a stream no longer keeps others from printing
 
 _PALETTE = ("33", "36", "35", "32", "34", "93", "96", "95", "92", "94")
@@ -192,21 +191,11 @@ class ConsolePrinter:
 
     def _calls(self, message: Message) -> None:
         for call in message.tool_calls:
-            title = self._call_title(call)
-            self._line(self._paint(title, _GREEN), "Arguments: ", visible(call.arguments))
-            self._line(self._paint("*" * len(title), _GREEN))
-
-    @staticmethod
-    def _call_title(call: ToolCall) -> str:
-        if call.id is None:
-            return f"***** Suggested function call: {one_line(call.name)} *****"
-        return f"***** Suggested tool call ({one_line(call.id)}): {one_line(call.name)} *****"
+            self._line(self._paint(f"calls {one_line(call.name)}", _GREEN), visible(call.arguments))
 
     def _result(self, result: ToolResult) -> None:
-        kind, key = ("function", result.name) if result.call_id is None else ("tool", result.call_id)
-        title = f"***** Response from calling {kind} ({one_line(key)}) *****"
-        color = _RED if result.error else _GREEN
-        self._line(self._paint(title, color), visible(result.content), self._paint("*" * len(title), color))
+        verdict, color = ("failed", _RED) if result.error else ("answered", _GREEN)
+        self._line(self._paint(f"{one_line(result.name) or 'the tool'} {verdict}", color), visible(result.content))
 
     # --- everything else
 
@@ -219,38 +208,32 @@ class ConsolePrinter:
             known.update({one: other, other: one})
         if new and (event.parent is not None or not first):
             names = ", ".join(one_line(name) for name in event.participants)
-            self._line(self._paint(f"\n{STARS}", _BLUE), self._paint(f"Starting a new chat: {names}", _BLUE))
-            self._line(self._paint(f"\n{STARS}", _BLUE))
+            self._line(self._paint(f"\n=== a chat of {names} ===\n", _BLUE))
 
     def _ended(self, event: ConversationEnded) -> None:
         if event.reason is not None:
-            self._line(self._paint(f"\n>>>>>>>> THE CHAT HAS ENDED ({visible(str(event.reason))})", _DIM))
+            self._line(self._paint(f"\n(the chat ended: {visible(str(event.reason))})", _DIM))
 
     def _selected(self, event: SpeakerSelected) -> None:
-        self._line(self._paint(f"\nNext speaker: {one_line(event.speaker)}\n", _GREEN))
+        self._line(self._paint(f"(next: {one_line(event.speaker)})\n", _DIM))
 
     def _tool_started(self, event: ToolStarted) -> None:
-        self._line(self._paint(f"\n>>>>>>>> EXECUTING FUNCTION {one_line(event.call.name)}...", _MAGENTA))
+        self._line(self._paint(f"(running {one_line(event.call.name)})", _MAGENTA))
 
     def _tool_progress(self, event: ToolProgress) -> None:
         self._line(self._paint(f"{one_line(event.call.name)}: {visible(str(event.progress))}", _DIM))
 
     def _code_started(self, event: CodeStarted) -> None:
         languages = ", ".join(one_line(language) or "unknown" for language in event.languages)
-        blocks = "CODE BLOCK" if len(event.languages) == 1 else f"{len(event.languages)} CODE BLOCKS"
-        self._line(self._paint(f"\n>>>>>>>> EXECUTING {blocks} ({languages})...", _RED))
+        blocks = "a code block" if len(event.languages) == 1 else f"{len(event.languages)} code blocks"
+        self._line(self._paint(f"(running {blocks}: {languages})", _MAGENTA))
 
     def _notice(self, event: Notice) -> None:
-        if event.kind == "auto_reply":
-            self._line(self._paint("\n>>>>>>>> USING AUTO REPLY...", _RED))
-        elif event.kind == "no_human_input":
-            self._line(self._paint("\n>>>>>>>> NO HUMAN INPUT RECEIVED.", _RED))
-        else:
-            who = f"{one_line(event.agent)}: " if event.agent else ""
-            self._line(self._paint(f"[{who}{visible(event.text)}]", _RED if event.kind == "warning" else _DIM))
+        who = f"{one_line(event.agent)}: " if event.agent else ""
+        self._line(self._paint(f"({who}{visible(event.text)})", _RED if event.kind == "warning" else _DIM))
 
     def _dropped(self, event: EventsDropped) -> None:
-        self._line(self._paint(f"[{event.count} pieces were not shown: printing was too slow]", _DIM))
+        self._line(self._paint(f"({event.count} pieces were not shown: printing was too slow)", _DIM))
 
     def _learn(self, event: MessageAdded) -> None:
         known = self._recipients.setdefault(event.conversation, {})
