@@ -18,19 +18,217 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     # The same names as in _MODULES, for type checkers and editors; tests/packaging holds the two together.
+    from .agents.agent import Agent as Agent
+    from .agents.assistant import AssistantAgent as AssistantAgent
+    from .agents.backends.base import Backend as Backend
+    from .agents.chat_result import ChatResult as ChatResult
+    from .agents.chat_result import gather_usage_summary as gather_usage_summary
+    from .agents.conversable import ConversableAgent as ConversableAgent
+    from .agents.queue import a_initiate_chats as a_initiate_chats
+    from .agents.queue import initiate_chats as initiate_chats
+    from .agents.toolkit import register_function as register_function
+    from .agents.user_proxy import UserProxyAgent as UserProxyAgent
+    from .coding.blocks import CodeBlock as CodeBlock
+    from .coding.blocks import MarkdownCodeExtractor as MarkdownCodeExtractor
+    from .coding.executor import CodeExecutor as CodeExecutor
+    from .coding.executor import CodeResult as CodeResult
+    from .coding.local import LocalCommandLineCodeExecutor as LocalCommandLineCodeExecutor
+    from .core.errors import AgentNameConflict as AgentNameConflict
+    from .core.errors import AsyncInSyncChat as AsyncInSyncChat
+    from .core.errors import AutogenLikeError as AutogenLikeError
+    from .core.errors import ConfigError as ConfigError
+    from .core.errors import ContextOverflow as ContextOverflow
+    from .core.errors import ConversationError as ConversationError
+    from .core.errors import InvalidCarryOverType as InvalidCarryOverType
+    from .core.errors import MissingExtra as MissingExtra
+    from .core.errors import ModelError as ModelError
+    from .core.errors import NoEligibleSpeaker as NoEligibleSpeaker
+    from .core.errors import SenderRequired as SenderRequired
+    from .core.errors import ToolSchemaError as ToolSchemaError
+    from .core.errors import TranscriptError as TranscriptError
+    from .core.errors import UndefinedNextAgent as UndefinedNextAgent
+    from .core.events import CodeFinished as CodeFinished
+    from .core.events import CodeStarted as CodeStarted
+    from .core.events import ConversationEnded as ConversationEnded
+    from .core.events import ConversationStarted as ConversationStarted
+    from .core.events import Event as Event
+    from .core.events import EventsDropped as EventsDropped
+    from .core.events import HumanAnswered as HumanAnswered
+    from .core.events import HumanRequested as HumanRequested
+    from .core.events import MessageAdded as MessageAdded
+    from .core.events import Notice as Notice
+    from .core.events import SelectionAttempt as SelectionAttempt
+    from .core.events import SpeakerSelected as SpeakerSelected
+    from .core.events import TextDelta as TextDelta
+    from .core.events import ToolFinished as ToolFinished
+    from .core.events import ToolProgress as ToolProgress
+    from .core.events import ToolStarted as ToolStarted
+    from .core.events import TurnStarted as TurnStarted
+    from .core.events import UsageReported as UsageReported
+    from .core.limits import Limits as Limits
     from .core.message import File as File
     from .core.message import Image as Image
     from .core.message import Message as Message
     from .core.message import Text as Text
+    from .core.message import ToolCall as ToolCall
+    from .core.message import ToolResult as ToolResult
+    from .core.run import Run as Run
+    from .core.termination import CostBudget as CostBudget
+    from .core.termination import MaxMessages as MaxMessages
+    from .core.termination import RepeatedReply as RepeatedReply
+    from .core.termination import SaidBy as SaidBy
+    from .core.termination import StopCondition as StopCondition
+    from .core.termination import StopReason as StopReason
+    from .core.termination import TextMention as TextMention
+    from .core.termination import Timeout as Timeout
+    from .core.termination import TokenBudget as TokenBudget
     from .core.transcript import Transcript as Transcript
+    from .core.transcript import View as View
+    from .core.usage import Usage as Usage
+    from .core.usage import UsageLedger as UsageLedger
+    from .groupchat.group import GroupChat as GroupChat
+    from .groupchat.manager import GroupChatManager as GroupChatManager
+    from .models.cache import Cached as Cached
+    from .models.cache_stores import AbstractCache as AbstractCache
+    from .models.cache_stores import Cache as Cache
+    from .models.client import Capabilities as Capabilities
+    from .models.client import Choice as Choice
+    from .models.client import Delta as Delta
+    from .models.client import JsonSchema as JsonSchema
+    from .models.client import ModelClient as ModelClient
+    from .models.client import ModelRequest as ModelRequest
+    from .models.client import ModelResponse as ModelResponse
+    from .models.config import LLMConfig as LLMConfig
+    from .models.config import client_from as client_from
+    from .models.config import config_list_from_dotenv as config_list_from_dotenv
+    from .models.config import config_list_from_json as config_list_from_json
+    from .models.config import config_list_from_models as config_list_from_models
+    from .models.config import config_list_gpt4_gpt35 as config_list_gpt4_gpt35
+    from .models.config import config_list_openai_aoai as config_list_openai_aoai
+    from .models.config import filter_config as filter_config
+    from .models.config import get_config_list as get_config_list
+    from .models.fallback import Fallback as Fallback
+    from .models.openai import OpenAIClient as OpenAIClient
+    from .models.ratelimit import RateLimit as RateLimit
+    from .models.retry import Retry as Retry
+    from .models.scripted import ScriptedModel as ScriptedModel
+    from .models.tokens import TokenCount as TokenCount
+    from .models.tokens import count_tokens as count_tokens
+    from .observe.console import ConsolePrinter as ConsolePrinter
+    from .observe.usage import print_usage as print_usage
+    from .observe.usage import usage_table as usage_table
+    from .tools.context import ToolContext as ToolContext
+    from .tools.tool import FunctionTool as FunctionTool
+    from .tools.tool import tool as tool
+    from .tools.toolbox import Toolbox as Toolbox
+    from .tools.toolbox import ToolSource as ToolSource
 
 # Public name -> the module that defines it.
 _MODULES = {
+    "Agent": "autogen_like.agents.agent",
+    "AssistantAgent": "autogen_like.agents.assistant",
+    "Backend": "autogen_like.agents.backends.base",
+    "ChatResult": "autogen_like.agents.chat_result",
+    "gather_usage_summary": "autogen_like.agents.chat_result",
+    "ConversableAgent": "autogen_like.agents.conversable",
+    "a_initiate_chats": "autogen_like.agents.queue",
+    "initiate_chats": "autogen_like.agents.queue",
+    "register_function": "autogen_like.agents.toolkit",
+    "UserProxyAgent": "autogen_like.agents.user_proxy",
+    "CodeBlock": "autogen_like.coding.blocks",
+    "MarkdownCodeExtractor": "autogen_like.coding.blocks",
+    "CodeExecutor": "autogen_like.coding.executor",
+    "CodeResult": "autogen_like.coding.executor",
+    "LocalCommandLineCodeExecutor": "autogen_like.coding.local",
+    "AgentNameConflict": "autogen_like.core.errors",
+    "AsyncInSyncChat": "autogen_like.core.errors",
+    "AutogenLikeError": "autogen_like.core.errors",
+    "ConfigError": "autogen_like.core.errors",
+    "ContextOverflow": "autogen_like.core.errors",
+    "ConversationError": "autogen_like.core.errors",
+    "InvalidCarryOverType": "autogen_like.core.errors",
+    "MissingExtra": "autogen_like.core.errors",
+    "ModelError": "autogen_like.core.errors",
+    "NoEligibleSpeaker": "autogen_like.core.errors",
+    "SenderRequired": "autogen_like.core.errors",
+    "ToolSchemaError": "autogen_like.core.errors",
+    "TranscriptError": "autogen_like.core.errors",
+    "UndefinedNextAgent": "autogen_like.core.errors",
+    "CodeFinished": "autogen_like.core.events",
+    "CodeStarted": "autogen_like.core.events",
+    "ConversationEnded": "autogen_like.core.events",
+    "ConversationStarted": "autogen_like.core.events",
+    "Event": "autogen_like.core.events",
+    "EventsDropped": "autogen_like.core.events",
+    "HumanAnswered": "autogen_like.core.events",
+    "HumanRequested": "autogen_like.core.events",
+    "MessageAdded": "autogen_like.core.events",
+    "Notice": "autogen_like.core.events",
+    "SelectionAttempt": "autogen_like.core.events",
+    "SpeakerSelected": "autogen_like.core.events",
+    "TextDelta": "autogen_like.core.events",
+    "ToolFinished": "autogen_like.core.events",
+    "ToolProgress": "autogen_like.core.events",
+    "ToolStarted": "autogen_like.core.events",
+    "TurnStarted": "autogen_like.core.events",
+    "UsageReported": "autogen_like.core.events",
+    "Limits": "autogen_like.core.limits",
     "File": "autogen_like.core.message",
     "Image": "autogen_like.core.message",
     "Message": "autogen_like.core.message",
     "Text": "autogen_like.core.message",
+    "ToolCall": "autogen_like.core.message",
+    "ToolResult": "autogen_like.core.message",
+    "Run": "autogen_like.core.run",
+    "CostBudget": "autogen_like.core.termination",
+    "MaxMessages": "autogen_like.core.termination",
+    "RepeatedReply": "autogen_like.core.termination",
+    "SaidBy": "autogen_like.core.termination",
+    "StopCondition": "autogen_like.core.termination",
+    "StopReason": "autogen_like.core.termination",
+    "TextMention": "autogen_like.core.termination",
+    "Timeout": "autogen_like.core.termination",
+    "TokenBudget": "autogen_like.core.termination",
     "Transcript": "autogen_like.core.transcript",
+    "View": "autogen_like.core.transcript",
+    "Usage": "autogen_like.core.usage",
+    "UsageLedger": "autogen_like.core.usage",
+    "GroupChat": "autogen_like.groupchat.group",
+    "GroupChatManager": "autogen_like.groupchat.manager",
+    "Cached": "autogen_like.models.cache",
+    "AbstractCache": "autogen_like.models.cache_stores",
+    "Cache": "autogen_like.models.cache_stores",
+    "Capabilities": "autogen_like.models.client",
+    "Choice": "autogen_like.models.client",
+    "Delta": "autogen_like.models.client",
+    "JsonSchema": "autogen_like.models.client",
+    "ModelClient": "autogen_like.models.client",
+    "ModelRequest": "autogen_like.models.client",
+    "ModelResponse": "autogen_like.models.client",
+    "LLMConfig": "autogen_like.models.config",
+    "client_from": "autogen_like.models.config",
+    "config_list_from_dotenv": "autogen_like.models.config",
+    "config_list_from_json": "autogen_like.models.config",
+    "config_list_from_models": "autogen_like.models.config",
+    "config_list_gpt4_gpt35": "autogen_like.models.config",
+    "config_list_openai_aoai": "autogen_like.models.config",
+    "filter_config": "autogen_like.models.config",
+    "get_config_list": "autogen_like.models.config",
+    "Fallback": "autogen_like.models.fallback",
+    "OpenAIClient": "autogen_like.models.openai",
+    "RateLimit": "autogen_like.models.ratelimit",
+    "Retry": "autogen_like.models.retry",
+    "ScriptedModel": "autogen_like.models.scripted",
+    "TokenCount": "autogen_like.models.tokens",
+    "count_tokens": "autogen_like.models.tokens",
+    "ConsolePrinter": "autogen_like.observe.console",
+    "print_usage": "autogen_like.observe.usage",
+    "usage_table": "autogen_like.observe.usage",
+    "ToolContext": "autogen_like.tools.context",
+    "FunctionTool": "autogen_like.tools.tool",
+    "tool": "autogen_like.tools.tool",
+    "ToolSource": "autogen_like.tools.toolbox",
+    "Toolbox": "autogen_like.tools.toolbox",
 }
 
 __all__ = ["__version__", *_MODULES]  # noqa: PLE0604 - the keys are strings

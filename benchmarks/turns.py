@@ -54,13 +54,19 @@ def main() -> None:
     for _ in range(options.rounds):
         for title, (python, script) in contestants.items():
             rounds[title].append(measured(python, script, TURNS))
-    show({title: {key: statistics.median(one[key] for one in runs) for key in runs[0]} for title, runs in rounds.items()})
+    show(
+        {title: {key: statistics.median(one[key] for one in runs) for key in runs[0]} for title, runs in rounds.items()}
+    )
 
 
 def show(results: dict[str, dict[str, float]]) -> None:
     width = max(map(len, results)) + 2
     print("ms of CPU a turn".ljust(26) + "".join(title.rjust(width) for title in results))
-    rows = [(f"{LABELS[kind]}, {turns} turns", f"{kind}_{turns}") for kind in ("two", "group", "group_events") for turns in TURNS]
+    rows = [
+        (f"{LABELS[kind]}, {turns} turns", f"{kind}_{turns}")
+        for kind in ("two", "group", "group_events")
+        for turns in TURNS
+    ]
     rows += [(LABELS["tool"], "tool"), ("import, ms", "import")]
     for label, key in rows:
         cells = [f"{result[key]:.3f}" if key in result else "-" for result in results.values()]

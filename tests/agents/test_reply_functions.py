@@ -114,7 +114,7 @@ def test_an_async_function_in_a_sync_chat_is_an_error_that_names_it():
 
     bob = agent("bob", "the model's")
     bob.register_reply(ConversableAgent, later)
-    with pytest.raises(AsyncInSyncChat, match="later.*a_initiate_chat"):
+    with pytest.raises(AsyncInSyncChat, match=r"later.*a_initiate_chat"):
         answered(bob)
     assert issubclass(AsyncInSyncChat, RuntimeError)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,7 +145,7 @@ def test_a_person_selects_by_number_or_name_and_may_leave_it_to_the_model():
 
 
 def test_a_function_selects_a_member_a_method_or_the_end():
-    ada, bob = agents = bots("ada", "bob")
+    _, bob = agents = bots("ada", "bob")
     answers = iter([bob, "round_robin", None])
     result = hold(agents, speaker_selection_method=lambda last, group: next(answers), max_round=9)
     assert speakers(result) == ["user", "bob", "ada"]
@@ -160,7 +162,7 @@ def test_a_function_may_be_async():
 
 
 def test_a_function_that_selects_a_stranger_is_an_error():
-    with pytest.raises(ConversationError, match="UndefinedNextAgent.*eve"):
+    with pytest.raises(ConversationError, match=r"UndefinedNextAgent.*eve"):
         hold(bots("ada", "bob"), speaker_selection_method=lambda last, group: bots("eve")[0])
 
 
@@ -168,7 +170,7 @@ def test_nobody_speaks_twice_in_a_row_where_that_is_ruled_out():
     model = ScriptedModel(lambda request: request.constraint.options[0])
     result = hold(bots("ada", "bob", "eve"), model, allow_repeat_speaker=False, max_round=8)
     said = speakers(result)[1:]
-    assert all(one != other for one, other in zip(said, said[1:], strict=False))
+    assert all(one != other for one, other in pairwise(said))
 
 
 def test_transitions_allow_or_rule_out():

@@ -211,7 +211,7 @@ def test_stream_that_went_quiet_does_not_hold_the_terminal(monkeypatch):
 
 def test_progress_during_a_stream_of_the_same_chat_is_shown():
     text = printed(delta("alice", "half"), Notice("c", "bob", "note"), said("alice", "half"), stream=True)
-    assert "half\n[bob: note]\n" in text
+    assert "half\n(bob: note)\n" in text
 
 
 # --- colours and hostile text

@@ -58,11 +58,11 @@ def person(ag: Any, *answers: str, mode: str = "ALWAYS", **kwargs: Any) -> Any:
     return Person("person", llm_config=False, human_input_mode=mode, description="person.", **kwargs)
 
 
-def call(name: str, arguments: str = "{}", id: str = "call_1") -> dict[str, Any]:
+def call(name: str, arguments: str = "{}", key: str = "call_1") -> dict[str, Any]:
     return {
         "role": "assistant",
         "content": None,
-        "tool_calls": [{"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}],
+        "tool_calls": [{"id": key, "type": "function", "function": {"name": name, "arguments": arguments}}],
     }
 
 
