@@ -1,0 +1,136 @@
+"""One thread that owns an engine, so that any number of asynchronous callers, in any number of loops, can share it."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+_END = object()
+
+
+class _Job(Generic[E, T]):
+    """A piece of work, and the loop that waits for what it gives."""
+
+    def __init__(self, work: Callable[[E], Iterator[T]]) -> None:
+        self.work = work
+        self.cancelled = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self.items: asyncio.Queue[Any] = asyncio.Queue()
+
+    def put(self, item: object) -> None:
+        """Hands an item over to the loop; a loop that is closed wants nothing any more."""
+        try:
+            self._loop.call_soon_threadsafe(self.items.put_nowait, item)
+        except RuntimeError:
+            self.cancelled.set()
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class EngineThread(Generic[E]):
+    """Runs jobs one after the other, in a thread of its own that loads the engine at the first.
+
+    Args:
+        load: Makes the engine (whatever jobs need); called in the thread, once. If it raises, the first job gets the
+            error and the next job tries again.
+        name: Of the thread.
+
+    Example:
+        >>> async def main():
+        ...     thread = EngineThread(lambda: [1, 2, 3])
+        ...     return [item async for item in thread.stream(lambda engine: iter(engine))]
+        >>> asyncio.run(main())
+        [1, 2, 3]
+    """
+
+    def __init__(self, load: Callable[[], E], name: str = "autogen_like-engine") -> None:
+        self._load = load
+        self._name = name
+        self._engine: E | None = None
+        self._lock = threading.Lock()
+        self._jobs: SimpleQueue[_Job[E, Any] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._running: _Job[E, Any] | None = None
+
+    async def stream(self, work: Callable[[E], Iterator[T]]) -> AsyncIterator[T]:
+        """What a generator gives that runs in the thread. Leaving the stream early closes it before its next item."""
+        job = _Job(work)
+        self._start()
+        self._jobs.put(job)
+        try:
+            while (item := await job.items.get()) is not _END:
+                if isinstance(item, _Failure):
+                    raise item.error
+                yield item
+        finally:
+            job.cancelled.set()
+
+    def close(self) -> None:
+        """Ends the thread after what it is doing, and frees the engine. A later job starts it again."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            running = self._running
+        if thread is None:
+            return
+        if running is not None:
+            running.cancelled.set()
+        self._jobs.put(None)
+        if thread is not threading.current_thread():
+            thread.join()
+        self._engine = None
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():  # not alive: this is a forked child
+                self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+                self._thread.start()
+                _threads.add(self)
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._running = job
+            try:
+                self._run(job)
+            except BaseException as error:  # noqa: BLE001 - it is the caller's to handle
+                job.put(_Failure(error))
+            else:
+                job.put(_END)
+            self._running = None
+            del job  # or the thread would hold what the last job held until the next comes
+
+    def _run(self, job: _Job[E, Any]) -> None:
+        if job.cancelled.is_set():
+            return
+        if self._engine is None:
+            self._engine = self._load()
+        items = job.work(self._engine)
+        try:
+            for item in items:
+                if job.cancelled.is_set():
+                    return
+                job.put(item)
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+
+
+_threads: WeakSet[EngineThread[Any]] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """A thread inside torch must not see the interpreter go."""
+    for thread in list(_threads):
+        thread.close()
