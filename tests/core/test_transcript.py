@@ -77,7 +77,8 @@ def test_a_view_is_a_list_that_programs_can_read() -> None:
     view = Transcript(said("a", "b", "c")).view("bob")
     assert isinstance(view, list)
     assert json.loads(json.dumps(view)) == list(view)
-    assert type(view[1:]) is type(view + [{}]) is type(view.copy()) is type(copy.copy(view)) is list
+    more: list[Any] = [{}]
+    assert type(view[1:]) is type(view + more) is type(view.copy()) is type(copy.copy(view)) is list
     assert type(pickle.loads(pickle.dumps(view))) is list
     deep = copy.deepcopy(view)
     assert deep == list(view)
