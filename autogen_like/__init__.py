@@ -29,9 +29,15 @@ if TYPE_CHECKING:
     from .agents.toolkit import register_function as register_function
     from .agents.user_proxy import UserProxyAgent as UserProxyAgent
     from .coding.blocks import CodeBlock as CodeBlock
+    from .coding.blocks import CodeExtractor as CodeExtractor
     from .coding.blocks import MarkdownCodeExtractor as MarkdownCodeExtractor
+    from .coding.blocks import infer_language as infer_language
+    from .coding.executor import BlockingCodeExecutor as BlockingCodeExecutor
+    from .coding.executor import BlockingExecutorAdapter as BlockingExecutorAdapter
     from .coding.executor import CodeExecutor as CodeExecutor
     from .coding.executor import CodeResult as CodeResult
+    from .coding.executor import CommandLineCodeResult as CommandLineCodeResult
+    from .coding.executor import format_result as format_result
     from .coding.local import LocalCommandLineCodeExecutor as LocalCommandLineCodeExecutor
     from .core.errors import AgentNameConflict as AgentNameConflict
     from .core.errors import AsyncInSyncChat as AsyncInSyncChat
@@ -118,6 +124,7 @@ if TYPE_CHECKING:
     from .observe.usage import print_usage as print_usage
     from .observe.usage import usage_table as usage_table
     from .tools.context import ToolContext as ToolContext
+    from .tools.schema import function_schema as function_schema
     from .tools.tool import FunctionTool as FunctionTool
     from .tools.tool import tool as tool
     from .tools.toolbox import Toolbox as Toolbox
@@ -136,9 +143,15 @@ _MODULES = {
     "register_function": "autogen_like.agents.toolkit",
     "UserProxyAgent": "autogen_like.agents.user_proxy",
     "CodeBlock": "autogen_like.coding.blocks",
+    "CodeExtractor": "autogen_like.coding.blocks",
     "MarkdownCodeExtractor": "autogen_like.coding.blocks",
+    "infer_language": "autogen_like.coding.blocks",
+    "BlockingCodeExecutor": "autogen_like.coding.executor",
+    "BlockingExecutorAdapter": "autogen_like.coding.executor",
     "CodeExecutor": "autogen_like.coding.executor",
     "CodeResult": "autogen_like.coding.executor",
+    "CommandLineCodeResult": "autogen_like.coding.executor",
+    "format_result": "autogen_like.coding.executor",
     "LocalCommandLineCodeExecutor": "autogen_like.coding.local",
     "AgentNameConflict": "autogen_like.core.errors",
     "AsyncInSyncChat": "autogen_like.core.errors",
@@ -225,10 +238,11 @@ _MODULES = {
     "print_usage": "autogen_like.observe.usage",
     "usage_table": "autogen_like.observe.usage",
     "ToolContext": "autogen_like.tools.context",
+    "function_schema": "autogen_like.tools.schema",
     "FunctionTool": "autogen_like.tools.tool",
-    "tool": "autogen_like.tools.tool",
     "ToolSource": "autogen_like.tools.toolbox",
     "Toolbox": "autogen_like.tools.toolbox",
+    "tool": "autogen_like.tools.tool",
 }
 
 __all__ = ["__version__", *_MODULES]  # noqa: PLE0604 - the keys are strings

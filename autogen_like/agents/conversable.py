@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..coding.executor import CodeExecutor
-from ..coding.factory import create
 from ..core.errors import ConfigError
 from ..core.message import content_text
 from ..core.protocols import Tool
@@ -117,7 +116,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         if code_execution_config is True:
             raise ConfigError(f"code_execution_config of {name} must name an executor, as {{'executor': 'local'}}")
         config = code_execution_config or None
-        self.code_executor: CodeExecutor | None = create(config)
+        self.code_executor: CodeExecutor | None = _executor(config) if config is not None else None
         self._init_chain(self, (config or {}).get("last_n_messages", "auto"))
 
     # --- model
@@ -195,3 +194,9 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
     def __repr__(self) -> str:
         chain = ", ".join(backend.name for backend in self.backends)
         return f"{type(self).__name__}({self.name!r}, backends=[{chain}])"
+
+
+def _executor(config: Mapping[str, Any]) -> CodeExecutor | None:
+    from ..coding.factory import create  # only where code is to be run
+
+    return create(config)

@@ -9,10 +9,10 @@ from ..core.errors import ConfigError
 from ..core.message import ToolCall, message_from_dict
 from ..core.protocols import Tool
 from ..core.sync import run as run_sync
-from ..tools.tool import FunctionTool
 from ..tools.toolbox import Toolbox, ToolSource
 
 if TYPE_CHECKING:
+    from ..tools.tool import FunctionTool
     from .conversable import ConversableAgent
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -97,7 +97,7 @@ class ToolkitMixin:
                     raise ConfigError(f"{self.name} runs no function {name!r}; it runs {sorted(box.names)}")
                 box.remove(name)
             else:
-                box.add(FunctionTool(function, name=name))
+                box.add(_tool(function, name))
 
     def can_execute_function(self, name: list[str] | str) -> bool:
         """Whether the agent runs the function, or all of them."""
@@ -112,7 +112,7 @@ class ToolkitMixin:
         """
 
         def register(function: F) -> F:
-            self._own_toolbox(self.tools).add(FunctionTool(function, name=name or _declared(function, "_name")))
+            self._own_toolbox(self.tools).add(_tool(function, name or _declared(function, "_name")))
             return function
 
         return register
@@ -139,7 +139,7 @@ class ToolkitMixin:
                 raise ConfigError(f"{self.name} has no model that could call a tool: give it an llm_config first")
             called = name or _declared(function, "_name")
             described = description or _declared(function, "_description")
-            tool = FunctionTool(function, name=called, description=described)
+            tool = _tool(function, called, described)
             if not tool.description:
                 raise ConfigError(
                     f"the model must be told what {tool.name!r} does: write a docstring, or pass description="
@@ -228,6 +228,12 @@ def register_function(
     """
     caller.register_for_llm(name=name, description=description)(f)
     executor.register_for_execution(name=name)(f)
+
+
+def _tool(function: Callable[..., Any], name: str | None, description: str | None = None) -> FunctionTool:
+    from ..tools.tool import FunctionTool  # with pydantic behind it: agents without tools don't need it
+
+    return FunctionTool(function, name=name, description=description)
 
 
 def _declared(function: Callable[..., Any], attribute: str) -> str | None:

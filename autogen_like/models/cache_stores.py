@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import zlib
 from collections.abc import Mapping
@@ -133,6 +132,8 @@ class DiskStore:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or `default`, also where what was kept is damaged."""
+        import sqlite3  # diskcache brings it; nobody else needs it
+
         try:
             return self._opened().get(key, default)
         except (ValueError, OSError, zlib.error, sqlite3.DatabaseError):
@@ -149,6 +150,8 @@ class DiskStore:
                 self._cache.close()
 
     def _opened(self) -> Any:
+        import sqlite3
+
         with self._lock:
             if self._cache is None:
                 try:

@@ -13,7 +13,7 @@ from ..core.message import ToolCall, ToolResult
 from ..core.protocols import Tool
 from ..core.run import Run
 from .context import scope
-from .tool import GRACE, error_text
+from .failures import GRACE, error_text
 from .toolbox import ToolSource
 
 
@@ -41,7 +41,7 @@ async def run_calls(
 
     Example:
         >>> from autogen_like.core.sync import run
-        >>> from autogen_like.tools import Toolbox
+        >>> from autogen_like import Toolbox
         >>> def add(a: int, b: int) -> int:
         ...     "Adds two numbers."
         ...     return a + b

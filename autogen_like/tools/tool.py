@@ -17,11 +17,11 @@ from ..core.errors import ConfigError
 from ..core.message import ToolCall, ToolResult
 from ..core.sync import in_worker
 from .context import context_for
+from .failures import GRACE, error_text
 from .schema import Validate, arguments_validator, tool_dict
 from .signature import is_async, signature_of
 
 MAX_RESULT_CHARS = 100_000
-GRACE = 1.0  # seconds that a cancelled tool has for tidying up before it is left to itself
 _SHOWN_ERRORS = 10
 _abandoned: set[asyncio.Task[Any]] = set()  # asyncio holds tasks weakly; these must live on to end
 
@@ -244,17 +244,6 @@ def _explain(name: str, arguments: str, error: ValidationError) -> str:
 
 def _short(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[:limit]}..."
-
-
-def error_text(error: BaseException) -> str:
-    """How a tool's exception reads to a model: with its type, which AutoGen 0.2 left out.
-
-    Example:
-        >>> error_text(KeyError("k"))
-        "Error: KeyError: 'k'"
-    """
-    said = str(error)
-    return f"Error: {type(error).__name__}: {said}" if said else f"Error: {type(error).__name__}"
 
 
 def result_text(value: object) -> str:

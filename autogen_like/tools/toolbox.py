@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..core.errors import ConfigError
 from ..core.protocols import Tool
-from .tool import FunctionTool
 
 
 @runtime_checkable
@@ -133,10 +132,12 @@ def as_tool(tool: Tool | Callable[..., Any]) -> Tool:
         ConfigError: If it is neither.
     """
     # isinstance(tool, Tool) would evaluate `schema`, which a tool that is only to be run may not have.
-    if isinstance(tool, FunctionTool) or hasattr(type(tool), "call"):
+    if hasattr(type(tool), "call"):
         return tool  # type: ignore[return-value]
     if not callable(tool):
         raise ConfigError(f"a tool is a function or has name, description, schema and call; {tool!r} is neither")
+    from .tool import FunctionTool  # with pydantic behind it: only where a tool is made
+
     made = FunctionTool(tool)
     _ = made.schema
     return made

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen_like.coding import CodeBlock, MarkdownCodeExtractor, infer_language
+from autogen_like.coding.blocks import CodeBlock, MarkdownCodeExtractor, infer_language
 
 
 def blocks(text, **options):

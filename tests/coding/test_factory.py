@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from autogen_like.coding import (
-    CodeBlock,
-    CodeResult,
-    LocalCommandLineCodeExecutor,
-    MarkdownCodeExtractor,
-    create,
-    format_result,
-)
+from autogen_like.coding.blocks import CodeBlock, MarkdownCodeExtractor
+from autogen_like.coding.executor import CodeResult, format_result
+from autogen_like.coding.factory import create
+from autogen_like.coding.local import LocalCommandLineCodeExecutor
 from autogen_like.core.errors import ConfigError
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from autogen_like.coding import CodeBlock, CodeExecutor, LocalCommandLineCodeExecutor
+from autogen_like.coding.blocks import CodeBlock
+from autogen_like.coding.executor import CodeExecutor
+from autogen_like.coding.local import LocalCommandLineCodeExecutor
 from autogen_like.core.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ import io
 
 from autogen_like.core.message import Message
 from autogen_like.core.usage import Usage, UsageLedger
-from autogen_like.observe import print_usage, usage_table
+from autogen_like.observe.usage import print_usage, usage_table
 
 
 def rows(text: str) -> dict[str, list[str]]:

@@ -13,7 +13,10 @@ from autogen_like.core.errors import ConfigError, ToolSchemaError
 from autogen_like.core.events import Event, ToolFinished, ToolProgress, ToolStarted
 from autogen_like.core.message import ToolCall, ToolResult
 from autogen_like.core.run import Run
-from autogen_like.tools import FunctionTool, Toolbox, ToolContext, ToolSource, run_calls, tool
+from autogen_like.tools.context import ToolContext
+from autogen_like.tools.runner import run_calls
+from autogen_like.tools.tool import FunctionTool, tool
+from autogen_like.tools.toolbox import Toolbox, ToolSource
 
 
 def calls(*names: str) -> list[ToolCall]:

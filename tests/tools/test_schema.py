@@ -17,8 +17,10 @@ from pydantic import BaseModel, Field
 
 from autogen_like.core.errors import ToolSchemaError
 from autogen_like.core.message import ToolCall
-from autogen_like.tools import FunctionTool, ToolContext, function_schema
+from autogen_like.tools.context import ToolContext
 from autogen_like.tools.docstring import parse_docstring
+from autogen_like.tools.schema import function_schema
+from autogen_like.tools.tool import FunctionTool
 
 Currency = Literal["USD", "EUR"]
 

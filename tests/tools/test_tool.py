@@ -17,8 +17,8 @@ from autogen_like.core.errors import ConfigError, ToolSchemaError
 from autogen_like.core.message import ToolCall, ToolResult
 from autogen_like.core.protocols import Tool
 from autogen_like.core.sync import run as run_sync
-from autogen_like.tools import FunctionTool, ToolContext, tool
-from autogen_like.tools.tool import result_text
+from autogen_like.tools.context import ToolContext
+from autogen_like.tools.tool import FunctionTool, result_text, tool
 
 
 class Item(BaseModel):
