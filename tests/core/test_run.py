@@ -1,4 +1,4 @@
-"""A run: awaited or iterated over, cancelled at any moment, with one budget and one stream for all that is nested in it."""
+"""A run: awaited or iterated over, cancelled at any moment, with one budget for all that is nested in it."""
 
 from __future__ import annotations
 
@@ -451,8 +451,7 @@ async def test_one_budget_holds_for_all_that_is_nested(limits: Limits, detail: s
     reasons: list[StopReason] = []
 
     async def outer(run: Run[None]) -> None:
-        for _ in range(3):
-            reasons.append(await chat(costly, MaxMessages(4)))
+        reasons.extend([await chat(costly, MaxMessages(4)) for _ in range(3)])
         reasons.extend(await asyncio.gather(*(chat(costly, MaxMessages(100)).start() for _ in range(3))))
 
     run = Run(outer, limits=limits)
@@ -541,7 +540,6 @@ async def test_a_chat_in_a_sync_tool_of_a_cancelled_async_chat_stops_at_its_next
 
 
 async def test_listeners_hear_a_chat_on_another_loop_in_order_and_on_their_own() -> None:
-    heard: list[Event] = []
     threads: set[int] = set()
     log: list[Conversation] = []
 
@@ -554,8 +552,7 @@ async def test_listeners_hear_a_chat_on_another_loop_in_order_and_on_their_own()
     run = Run(outer)
     run.subscribe(lambda event: threads.add(threading.get_ident()))
     async with asyncio.timeout(20):
-        async for event in run:
-            heard.append(event)
+        heard = [event async for event in run]
     assert threads == {threading.get_ident()}
     assert [event.message for event in heard if isinstance(event, MessageAdded)] == list(log[0].transcript)
     assert isinstance(heard[-1], ConversationEnded)
