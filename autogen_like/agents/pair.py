@@ -48,7 +48,7 @@ class Pair:
         if speaker is self.recipient:
             self.turns += 1
             if self.max_turns is not None and self.turns >= self.max_turns:
-                return StopReason("max_turns", f"{self.max_turns} turns")
+                return StopReason("max_turns", f"max_turns={self.max_turns}")
         return other
 
 

@@ -67,7 +67,7 @@ class GroupRule:
                 self._turns_left -= 1
                 self.rounds = 0
                 return self._initiator
-            return StopReason("max_round", f"{self._group.max_round} rounds")
+            return StopReason("max_round", f"max_round={self._group.max_round}")
         try:
             chosen = await self._selection.select(conversation, speaker)
         except NoEligibleSpeaker as error:
