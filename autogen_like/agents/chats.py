@@ -133,7 +133,7 @@ class ChatsMixin(HistoryMixin):
             self.reply_at_receive[recipient] = True
             if isinstance(recipient, ChatsMixin):
                 recipient.reply_at_receive[self] = True
-            self._print(run, conversation, options.silent)
+            conversation.silent = bool(options.silent or self.silent)
             with conversation.held_by(run):
                 opening = await self._opening(run, conversation, recipient, options)
                 return await self._held(run, conversation, opening, recipient, options)
@@ -179,16 +179,18 @@ class ChatsMixin(HistoryMixin):
             usage_by_agent=run.usage_by_agent,
         )
 
-    def _print(self, run: Run[Any], chat: Conversation, silent: bool | None) -> None:
-        chat.silent = bool(self.silent if silent is None else silent) or bool(self.silent)
+    def _print(self, run: Run[Any], recipient: Any, silent: bool | None) -> None:
+        """Has a run printed, unless it is to be silent or is part of one that is printed already."""
+        if silent or self.silent:
+            return
         around: Run[Any] | None = run
-        while around is not None and not chat.silent:
+        while around is not None:
             if any(isinstance(listener, ConsolePrinter) for listener in around.listeners):
                 return
             around = around.parent
-        if not chat.silent:
-            stream = any(_streams(one) for one in chat.participants)
-            run.subscribe(ConsolePrinter(stream=stream), deltas=stream)
+        members = getattr(getattr(recipient, "groupchat", None), "agents", ())
+        stream = any(_streams(one) for one in (self, recipient, *members))
+        run.subscribe(ConsolePrinter(stream=stream), deltas=stream)
 
     def run(
         self,
@@ -196,7 +198,7 @@ class ChatsMixin(HistoryMixin):
         message: Any = None,
         *,
         clear_history: bool = True,
-        silent: bool | None = True,
+        silent: bool | None = False,
         cache: AbstractCache | None = None,
         max_turns: int | None = None,
         summary_method: str | Callable[..., Any] | None = "last_msg",
@@ -215,7 +217,7 @@ class ChatsMixin(HistoryMixin):
             message: What to say first: a string, a chat dict, a function of (sender, recipient, context), or None to
                 ask the person at the terminal.
             clear_history: Whether what the two said before is left behind.
-            silent: Whether nothing is printed, which is so by default here.
+            silent: Whether no `ConsolePrinter` prints it, not even one that listens; it has none of its own.
             cache: A cache of model replies, for this chat and all that is nested in it.
             max_turns: How often the recipient may answer.
             summary_method: "last_msg", "reflection_with_llm", a function, or None.
@@ -259,7 +261,7 @@ class ChatsMixin(HistoryMixin):
             others = {id(asker): self, id(agent): asker}
             chat = Conversation((asker, agent), Solo(agent), lambda one: others[id(one)], transcript)
             self._conversations[asker] = chat
-            self._print(run, chat, options.silent)
+            chat.silent = bool(options.silent or self.silent)
             with chat.held_by(run):
                 message = options.message
                 if callable(message):
@@ -293,7 +295,7 @@ class ChatsMixin(HistoryMixin):
         Raises:
             ConversationError: If a participant raised; names it and holds the transcript.
         """
-        return await self.run(
+        run = self.run(
             recipient,
             message,
             clear_history=clear_history,
@@ -304,6 +306,8 @@ class ChatsMixin(HistoryMixin):
             summary_args=summary_args,
             **context,
         )
+        self._print(run, recipient, silent)
+        return await run
 
     def initiate_chat(
         self,
@@ -346,7 +350,7 @@ def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversa
     return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)])
 
 
-def _streams(participant: Any) -> bool:
+def _streams(participant: object) -> bool:
     """Whether an agent's configuration asks for its replies to be printed as they come."""
     config = getattr(participant, "llm_config", None)
     return isinstance(config, Mapping) and bool(config.get("stream"))

@@ -160,7 +160,7 @@ class HistoryMixin:
         said = await self._edit_sent(message_from_dict(message, self.name), recipient, bool(silent))
         if request_reply is None:
             request_reply = getattr(recipient, "reply_at_receive", {}).get(self, False)
-        await self._say(chat, said, bool(request_reply), silent)
+        await self._say(chat, recipient, said, bool(request_reply), silent)
 
     async def a_receive(
         self, message: Any, sender: Any, request_reply: bool | None = None, silent: bool | None = False
@@ -169,9 +169,11 @@ class HistoryMixin:
         if request_reply is None:
             request_reply = self.reply_at_receive.get(sender, False)
         chat = self._conversation_with(sender)
-        await self._say(chat, message_from_dict(message, sender.name), bool(request_reply), silent)
+        await self._say(chat, sender, message_from_dict(message, sender.name), bool(request_reply), silent)
 
-    async def _say(self, chat: Conversation, message: Message, request_reply: bool, silent: bool | None) -> None:
+    async def _say(
+        self, chat: Conversation, other: Any, message: Message, request_reply: bool, silent: bool | None
+    ) -> None:
         async def main(run: Run[None]) -> None:
             if request_reply:
                 await chat.converse(run, message)
@@ -182,13 +184,14 @@ class HistoryMixin:
             await chat.add(message, chat.active)
             return
         run = Run(main)
-        self._print(run, chat, silent)
+        chat.silent = bool(silent)
+        self._print(run, other, silent)
         await run
 
     async def _edit_sent(self, message: Message, recipient: Any, silent: bool) -> Message:
         raise NotImplementedError  # HooksMixin's
 
-    def _print(self, run: Run[Any], chat: Conversation, silent: bool | None) -> None:
+    def _print(self, run: Run[Any], recipient: Any, silent: bool | None) -> None:
         raise NotImplementedError  # ChatsMixin's
 
     def send(
