@@ -17,12 +17,12 @@ __all__ = ["ChatModel", "Engine"]
 
 def __getattr__(name: str) -> Any:
     """Loads the engine, and torch with it, only when it is asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .engine import Engine  # first, since it is what says that torch is missing
+
     if name == "Engine":
-        from .engine import Engine
-
         return Engine
-    if name == "ChatModel":
-        from .chat_model import ChatModel
+    from .chat_model import ChatModel
 
-        return ChatModel
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return ChatModel

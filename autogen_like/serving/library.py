@@ -94,9 +94,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
-def pull(
-    source: str, *, name: str | None = None, force: bool = False, progress: Progress | None = None
-) -> Path:
+def pull(source: str, *, name: str | None = None, force: bool = False, progress: Progress | None = None) -> Path:
     """Fetches a model into the library. A download that is cut or altered is never left there.
 
     Args:

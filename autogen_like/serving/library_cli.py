@@ -9,7 +9,7 @@ from . import library
 from .library_sources import KNOWN
 
 if TYPE_CHECKING:
-    _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
 
 def add_commands(subparsers: _SubParsers) -> None:

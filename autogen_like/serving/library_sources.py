@@ -104,7 +104,9 @@ def download(address: str, sha256: str | None, folder: Path, progress: Progress 
     hasher = hashlib.sha256()
     try:
         with (
-            httpx.stream("GET", address, follow_redirects=True, timeout=60, headers={"Accept-Encoding": "identity"}) as r,
+            httpx.stream(
+                "GET", address, follow_redirects=True, timeout=60, headers={"Accept-Encoding": "identity"}
+            ) as r,
             target.open("wb") as out,
         ):
             if r.is_error:

@@ -86,8 +86,8 @@ class SequenceCache:
     def copy_prefix(self, other: SequenceCache, tokens: int) -> None:
         """Takes over the first tokens of another sequence; its own must be empty."""
         self.reserve(tokens)
-        self._keys[:, :, :tokens] = other._keys[:, :, :tokens]  # noqa: SLF001 - its own class
-        self._values[:, :, :tokens] = other._values[:, :, :tokens]  # noqa: SLF001
+        self._keys[:, :, :tokens] = other._keys[:, :, :tokens]
+        self._values[:, :, :tokens] = other._values[:, :, :tokens]
         self.tokens[:] = other.tokens[:tokens]
 
 

@@ -113,7 +113,10 @@ def _config(file: GgufFile) -> ModelConfig:
         raise ConfigError(f"{where}: mixtures of experts are not supported")
     heads = int(value("attention.head_count"))
     head_dim = int(value("attention.key_length", int(value("embedding_length")) // heads))
-    if int(value("rope.dimension_count", head_dim)) != head_dim or value("attention.value_length", head_dim) != head_dim:
+    if (
+        int(value("rope.dimension_count", head_dim)) != head_dim
+        or value("attention.value_length", head_dim) != head_dim
+    ):
         raise ConfigError(f"{where}: heads of which only a part rotates are not supported")
     context = int(value("context_length"))
     window = int(value("attention.sliding_window", 0))

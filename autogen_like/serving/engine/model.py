@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ...core.errors import ConfigError
 from .cache import SequenceCache
-from .checkpoint import Checkpoint, ModelConfig
+from .checkpoint import Checkpoint
 from .linear import Linear
 from .rope import Rope, rotate
 
@@ -68,7 +68,9 @@ class Decoder:
             return _shaped(weight(prefix + name), prefix + name, (rows, columns))
 
         biases = [optional(f"{name}_bias") for name in "qkv"]
-        qkv = torch.cat([matrix(name, rows, config.hidden) for name, rows in zip("qkv", (queries, keys, keys), strict=True)])
+        qkv = torch.cat(
+            [matrix(name, rows, config.hidden) for name, rows in zip("qkv", (queries, keys, keys), strict=True)]
+        )
         gate_up = torch.cat([matrix(name, config.feed_forward, config.hidden) for name in ("gate", "up")])
         return _Layer(
             attn_norm=weight(prefix + "attn_norm"),
@@ -120,9 +122,10 @@ class Decoder:
         qkv = layer.qkv(hidden).view(count, heads + 2 * kv_heads, config.head_dim)
         turning = qkv[:, : heads + kv_heads]
         if layer.q_norm is not None and layer.k_norm is not None:
-            queries, keys = turning.split((heads, kv_heads), dim=1)
+            queries, keys = turning[:, :heads], turning[:, heads:]
             turning = torch.cat((self._normed(queries, layer.q_norm), self._normed(keys, layer.k_norm)), dim=1)
-        queries, keys = rotate(turning, cos, sin).split((heads, kv_heads), dim=1)
+        turned = rotate(turning, cos, sin)
+        queries, keys = turned[:, :heads], turned[:, heads:]
         all_keys, all_values = sequence.extend(index, keys, qkv[:, heads + kv_heads :])
         if count == 1:
             # The query heads that share a key head are rows of one small matrix: nothing is repeated.

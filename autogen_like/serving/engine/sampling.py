@@ -52,9 +52,14 @@ class Sampling:
         _check("repetition_penalty", self.repetition_penalty, 0.0, 10.0, above=True)
 
 
-def _check(name: str, value: float, low: float, high: float, *, above: bool = False) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not low <= value <= high or (above and value == low):
+def _check(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
+    # These come from a user's configuration, whatever the annotation says.
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not low <= value <= high
+        or (above and value == low)
+    ):
         bound = "more than" if above else "at least"
         most = "" if high == math.inf else f" and at most {high}"
         raise ConfigError(f"'{name}' must be {bound} {low}{most}, not {value!r}")
@@ -76,6 +81,7 @@ class Sampler:
         else:
             self._chance.manual_seed(sampling.seed % (1 << 63))
 
+    @torch.inference_mode()
     def choose(self, logits: Tensor, mask: Tensor | None) -> int:
         """The next token.
 

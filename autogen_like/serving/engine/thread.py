@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
@@ -63,7 +63,12 @@ class EngineThread(Generic[E]):
         self._thread: threading.Thread | None = None
         self._running: _Job[E, Any] | None = None
 
-    async def stream(self, work: Callable[[E], Iterator[T]]) -> AsyncIterator[T]:
+    @property
+    def engine(self) -> E | None:
+        """The engine; None until the first job."""
+        return self._engine
+
+    async def stream(self, work: Callable[[E], Iterator[T]]) -> AsyncGenerator[T, None]:
         """What a generator gives that runs in the thread. Leaving the stream early closes it before its next item."""
         job = _Job(work)
         self._start()

@@ -1,4 +1,4 @@
-"""Text to tokens and back: a wrapper of `tokenizers.Tokenizer` that knows bytes, special tokens and where a turn ends."""
+"""Text to tokens and back: `tokenizers.Tokenizer`, and what it leaves open: bytes, special tokens, ends of turns."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TextTokenizer:
     ) -> None:
         self._tokenizer = tokenizer
         self.bos_id = bos
-        self.bos = "" if bos is None else tokenizer.id_to_token(bos)
+        self.bos: str = "" if bos is None else tokenizer.id_to_token(bos) or ""
         self.eos = eos or ""
         self.add_bos = add_bos and bos is not None
         self.size = tokenizer.get_vocab_size(with_added_tokens=True)

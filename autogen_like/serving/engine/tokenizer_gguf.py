@@ -145,9 +145,9 @@ def _sentence_piece(texts: list[str], scores: list[float], types: list[int], met
             byte_fallback=True,
         )
     )
-    steps = [normalizers.Replace(" ", "\u2581")]
-    if metadata.get("tokenizer.ggml.add_space_prefix", True):
-        steps.insert(0, normalizers.Prepend("\u2581"))
-    tokenizer.normalizer = normalizers.Sequence(list(steps))
+    prefix = metadata.get("tokenizer.ggml.add_space_prefix", True)
+    steps: list[normalizers.Normalizer] = [normalizers.Prepend("\u2581")] if prefix else []
+    steps.append(normalizers.Replace(" ", "\u2581"))
+    tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
     return tokenizer
