@@ -192,7 +192,8 @@ def _tools_as_text(
         yield Turn("system", system + described)
     for turn in rest:
         if turn.role == "tool":
-            yield Turn("user", f"<tool_response>\n{turn.content}\n</tool_response>", turn.name)
+            # In words, not tags: a small model goes on with the last tag that it saw.
+            yield Turn("user", f"The function answered: {turn.content}", turn.name)
         elif turn.calls:
             calls = "\n".join(_call_text(name, arguments) for _, name, arguments in turn.calls)
             yield Turn("assistant", f"{turn.content}\n{calls}" if turn.content else calls, turn.name)
