@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -74,7 +73,4 @@ def _checked(agents: Sequence[Any], declared: Mapping[Any, Iterable[Any]], allow
         graph = {agent: [other for other in agents if other not in declared.get(agent, ())] for agent in agents}
     if not any(graph.values()):
         raise ConfigError("the transitions allow nobody to follow anybody")
-    unreachable = [agent.name for agent in agents if not any(agent in after for after in graph.values())]
-    if unreachable:
-        warnings.warn(f"the transitions let nobody hand over to: {unreachable}", UserWarning, stacklevel=4)
     return graph

@@ -63,6 +63,7 @@ class ConsolePrinter:
         self._lock = threading.RLock()
         self._colors: dict[str, str] = {}
         self._recipients: dict[str, dict[str, str]] = {}  # conversation -> speaker -> to whom
+        self._groups: set[str] = set()  # conversations of more than two
         self._silent: set[str] = set()  # conversations that asked not to be printed
         self._live: _Stream | None = None
         self._waiting: list[Event] = []
@@ -206,6 +207,8 @@ class ConsolePrinter:
         if len(event.participants) == 2:
             one, other = event.participants
             known.update({one: other, other: one})
+        elif event.participants:
+            self._groups.add(event.conversation)
         if new and (event.parent is not None or not first):
             names = ", ".join(one_line(name) for name in event.participants)
             self._line(self._paint(f"\n=== a chat of {names} ===\n", _BLUE))
@@ -238,7 +241,7 @@ class ConsolePrinter:
     def _learn(self, event: MessageAdded) -> None:
         known = self._recipients.setdefault(event.conversation, {})
         known[event.message.speaker] = event.recipient
-        if len(known) > 2:  # in a group, everybody speaks to the manager
+        if len(known) > 2 or event.conversation in self._groups:  # everybody speaks to the manager
             known.setdefault("", event.recipient)
 
     # --- output
