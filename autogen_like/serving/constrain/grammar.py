@@ -79,9 +79,12 @@ def auto_grammar(tools: Sequence[Mapping[str, Any]], *, parallel: bool = False) 
         parallel: Whether more than one may be called.
     """
     schema = json.dumps({**call_schema(tools), "x-guidance": _COMPACT})
+    more = ' (NEWLINE? "<tool_call>" call)*' if parallel else ""
     return (
-        f"start: TEXT | TEXT? call{' (NEWLINE? call)*' if parallel else ''}\n"
-        'call: "<tool_call>" NEWLINE? json NEWLINE? "</tool_call>"\n'
+        f"start: TEXT | first call{more}\n"
+        # The tag belongs to what is before it, lazily: as a word of its own the text would swallow its beginning.
+        "first[lazy]: /(?s:.*)<tool_call>/\n"
+        'call: NEWLINE? json NEWLINE? "</tool_call>"\n'
         f"json: %json {schema}\n"
         "NEWLINE: /\\n/\n"
         "TEXT: /(?s:.+)/ & ~/(?s:.*)<tool_call>(?s:.*)/\n"

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from ...core.message import ToolCall, new_id
 
 TAG = "<tool_call>"
-_AFTER = re.compile(r"\s*(?:</tool_call>)?(?:\s*```)?")
+_AFTER = re.compile(r"(?:\s*(?:</tool_call>|```)){0,2}")
 _FENCE = re.compile(r"```(\w*)(\s*)")
 _LANGUAGES = ("json", "tool_call", "tool_calls", "tool_code", "")
 _NAME = '"name"'
@@ -111,18 +111,24 @@ def _verdict(tail: str) -> Literal["no", "maybe", "yes"]:
 def _calls_at(text: str, start: int, names: Collection[str]) -> tuple[list[ToolCall], int]:
     """The calls that begin at a place, and where they end."""
     position = start + len(TAG) if text.startswith(TAG, start) else start
+    position = _skip_blanks(text, position)
     fence = _FENCE.match(text, position)
     if fence is not None:
         position = fence.end()
-    position += len(text[position:]) - len(text[position:].lstrip())
+    position = _skip_blanks(text, position)
     found = _read_json(text, position)
     if found is None:
         return [], start
     value, end = found
     calls = [_call(item, names) for item in (value if isinstance(value, list) else [value])]
     after = _AFTER.match(text, end)
-    whole = [call for call in calls if call is not None]
-    return (whole if len(whole) == len(calls) else []), after.end() if after else end
+    return [call for call in calls if call is not None], after.end() if after else end
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
 
 
 def _read_json(text: str, position: int) -> tuple[Any, int] | None:
