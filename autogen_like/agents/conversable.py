@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..coding.executor import CodeExecutor
 from ..core.errors import ConfigError
@@ -23,6 +23,9 @@ from .chats import refuse_async
 from .queue import a_chain, a_initiate_chats, check_queue
 from .toolkit import ToolkitMixin
 from .usage import UsageMixin
+
+if TYPE_CHECKING:
+    from .context import Context, ContextPolicy
 
 HUMAN_INPUT_MODES = ("ALWAYS", "TERMINATE", "NEVER")
 _NAME = re.compile(r"\S.*\S|\S", re.DOTALL)
@@ -55,6 +58,8 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         chat_messages: What was said before: ``{other agent: messages}``.
         silent: Whether none of its chats is printed.
         tools: Functions or `Tool` objects that its model may call and that it runs itself.
+        context: What its model sees of a long conversation: a policy such as ``LastMessages(20)``, or several in order;
+            everything by default.
 
     Raises:
         ConfigError: If a setting can't be right; says which and how to mend it.
@@ -85,6 +90,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         silent: bool | None = None,
         *,
         tools: Iterable[Tool | Callable[..., Any]] | ToolSource | None = None,
+        context: ContextPolicy | Sequence[ContextPolicy] | None = None,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigError(f"an agent needs a name that is a string with no space at its ends, not {name!r}")
@@ -110,6 +116,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         self.llm_config = dict(checked) if isinstance(checked, Mapping) else checked
         self.usage = UsageLedger()
         self._client: ModelClient | None = None
+        self.context = context
         self._init_history(chat_messages)
         self._init_hooks()
         self._init_tools(tools, function_map)
@@ -150,6 +157,22 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         if client is None:
             raise ConfigError(f"{self.name} has no llm_config that could name {model_client_cls.__name__}")
         activate(client, model_client_cls, **kwargs)
+
+    @property
+    def context(self) -> Context | None:
+        """What its model sees of a long conversation, as policies say; None for everything. May be set to policies."""
+        return self._context
+
+    @context.setter
+    def context(self, context: Context | ContextPolicy | Sequence[ContextPolicy] | None) -> None:
+        if context is None:
+            self._context = None
+            return
+        from .context import Context  # only where there is a policy
+
+        self._context = Context(context.policy if isinstance(context, Context) else context)
+
+    _context: Context | None = None
 
     def update_system_message(self, system_message: str) -> None:
         """Changes what the model is told about itself."""

@@ -26,6 +26,7 @@ StopKind: TypeAlias = Literal[
     "repeated_call",  # the same tool call with the same result, three times
     "no_speaker",  # nobody may or should speak next
     "budget",  # tokens, cost, requests or turns of the whole run are spent
+    "context_overflow",  # the conversation has outgrown the model's window, and its agent's context says to stop then
     "timeout",
     "cancelled",
     "error",

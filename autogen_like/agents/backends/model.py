@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...core.conversation import Turn
 from ...core.errors import ModelError
@@ -12,11 +12,15 @@ from ...core.events import TextDelta
 from ...core.message import Message
 from ...core.protocols import PrefixHint, Reply
 from ...core.run import Run
+from ...core.termination import StopReason
 from ...core.usage import UsageLedger
 from ...models.cache import with_cache
 from ...models.cache_stores import AbstractCache
 from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
 from ...models.layer import streaming
+
+if TYPE_CHECKING:
+    from ..context import Context
 
 active_cache: ContextVar[AbstractCache | None] = ContextVar("active_cache", default=None)
 """The cache of the chat under way; chats nested in it use it too."""
@@ -38,6 +42,11 @@ class WithModel(Protocol):
     @property
     def model_client(self) -> ModelClient | None:
         """The model; None where it has none."""
+        ...
+
+    @property
+    def context(self) -> Context | None:
+        """What the model sees of the conversation; None for everything."""
         ...
 
     @property
@@ -75,10 +84,25 @@ class ModelBackend:
             choice = "auto"  # a call that must be made is made once; then the model may answer
         if turn.final:
             system, tools, choice = f"{system or ''}\n\n{LAST_TURN}".strip(), (), None
+        context, client = agent.context, self.client(client)
         request = ModelRequest(
-            turn.wire, system, tools, choice if tools else None, prefix=PrefixHint(conversation, agent.name)
+            turn.wire if context is None else (),
+            system,
+            tools,
+            choice if tools else None,
+            prefix=PrefixHint(conversation, agent.name),
         )
-        response = await ask_model(self.client(client), request, turn.run, conversation, agent.name)
+        if context is None:
+            response = await ask_model(client, request, turn.run, conversation, agent.name)
+        else:
+            from ..context.asking import Asking  # only where there is a context
+
+            edited = None if turn.messages is turn.view else turn.messages
+            asking = Asking(context, turn.conversation, turn.run, agent.name, agent.usage)
+            found = await asking.ask(client, request, agent.name, edited)
+            if isinstance(found, StopReason):
+                return found
+            response = found
         agent.usage.add(response.model, response.usage, cached=response.cached)
         return Message(agent.name, response.content, response.tool_calls)
 
