@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core.errors import AgentNameConflict, ConfigError
 from ..core.message import Message, message_from_dict
 from ..core.transcript import Transcript, View
 from .prompts import INTRODUCTION, NOBODY_NAMED, SELECT_MESSAGE, SELECT_PROMPT, SEVERAL_NAMED
 from .transitions import Transitions
+
+if TYPE_CHECKING:
+    from ..agents.context import Context
 
 METHODS = ("auto", "manual", "random", "round_robin")
 # (last speaker, group chat) -> an agent, the name of a method, or None to end the chat. May be async.
@@ -39,8 +42,9 @@ class GroupChat:
         select_speaker_prompt_template: What it is asked after the conversation; None for nothing.
         select_speaker_auto_multiple_template: What it is told when it named several.
         select_speaker_auto_none_template: What it is told when it named nobody.
-        select_speaker_transform_messages: Shortens what it sees: an object with ``apply_transform(messages)``, or a
-            function of the messages.
+        select_speaker_transform_messages: Shortens what it sees: a context policy such as ``LastMessages(20)``, a list
+            of policies, an object with ``apply_transform(messages)``, or a function of the messages. Without a policy
+            here, the manager's ``context`` is applied.
         select_speaker_auto_verbose: Kept for AutoGen 0.2's scripts; each attempt is an event.
         select_speaker_auto_model_client_cls: A model client of your own for the selection.
         select_speaker_auto_llm_config: The model that selects; the manager's, or else the first member's, by default.
@@ -210,6 +214,21 @@ class GroupChat:
         """What it is asked after the conversation; None for nothing."""
         template = self.select_speaker_prompt_template
         return self._filled(template, agents) if template is not None else None
+
+    @property
+    def selection_context(self) -> Context | None:
+        """The context of the selecting model, where `select_speaker_transform_messages` is made of policies."""
+        transform = self.select_speaker_transform_messages
+        if transform is None:
+            return None
+        if self._context is None or self._context[0] is not transform:
+            from ..agents.context import Context, ContextPolicy  # only where there may be a policy
+
+            policies = isinstance(transform, ContextPolicy | list | tuple)
+            self._context = (transform, Context(transform) if policies else None)
+        return self._context[1]
+
+    _context: tuple[Any, Context | None] | None = None
 
     def introductions_msg(self, agents: Sequence[Any] | None = None) -> str:
         """The members, introduced to each other."""

@@ -72,7 +72,7 @@ class GroupRule:
             chosen = await self._selection.select(conversation, speaker)
         except NoEligibleSpeaker as error:
             return StopReason("no_speaker", str(error))
-        return self._participants[chosen.name]
+        return chosen if isinstance(chosen, StopReason) else self._participants[chosen.name]
 
     def _clear(self, last: Message, speaker: Any, conversation: Conversation) -> None:
         """Carries out a person's "clear history"; models don't decide what the others remember."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..agents.agent import call
 from ..agents.backends.model import active_cache, ask_model
@@ -14,11 +15,17 @@ from ..core.errors import ConfigError, NoEligibleSpeaker, UndefinedNextAgent
 from ..core.events import HumanRequested, SelectionAttempt, SpeakerSelected
 from ..core.message import Message, new_id
 from ..core.run import Run
+from ..core.termination import StopReason
 from ..core.transcript import Appended
 from ..models.cache import with_cache
-from ..models.client import Choice, ModelClient, ModelRequest
+from ..models.client import Choice, ModelClient, ModelRequest, ModelResponse
 from ..models.config import client_from
 from .group import METHODS, GroupChat
+
+if TYPE_CHECKING:
+    from ..agents.context import Context
+
+_Look: TypeAlias = "tuple[Context | None, Sequence[Mapping[str, Any]] | None]"
 
 MANUAL_TRIES = 3
 
@@ -58,7 +65,7 @@ class SpeakerSelection:
         return self._client
 
     async def select(self, conversation: Conversation, last_speaker: Any) -> Any:
-        """The member who speaks next.
+        """The member who speaks next; a `StopReason` where the conversation has outgrown the selecting model.
 
         Args:
             conversation: The group's conversation.
@@ -165,17 +172,17 @@ class SpeakerSelection:
         names = [agent.name for agent in candidates]
         constrained = client.capabilities.choices
         system = group.select_speaker_msg(candidates)
-        seen = await self._seen(conversation)
+        look = await self._look(conversation)
         prompt = group.select_speaker_prompt(candidates)
         asked: list[Mapping[str, Any]] = []
         if prompt is not None:
             asked.append({"role": group.role_for_select_speaker_messages, "content": prompt})
         tries = 1 if constrained else 1 + group.max_retries_for_selecting_speaker
         for attempt in range(1, tries + 1):
-            request = ModelRequest(
-                Appended(seen, asked), system, constraint=Choice(tuple(names)) if constrained else None
-            )
-            answer = await self._answer(client, request, conversation)
+            request = ModelRequest(tuple(asked), system, constraint=Choice(tuple(names)) if constrained else None)
+            answer = await self._answer(client, request, conversation, look)
+            if isinstance(answer, StopReason):
+                return answer
             chosen = mentioned(answer, names)
             run = _run_of(conversation)
             if run.listening:
@@ -189,22 +196,36 @@ class SpeakerSelection:
             asked += [{"role": "assistant", "content": answer}, {"role": "user", "content": told}]
         return self._tell(conversation, group.next_agent(last_speaker, candidates), "fallback", tries)
 
-    async def _answer(self, client: ModelClient, request: ModelRequest, conversation: Conversation) -> str:
-        run = _run_of(conversation)
-        response = await ask_model(
-            with_cache(client, active_cache.get()), request, run, conversation.id, self._manager.name, show=False
-        )
-        self._manager.usage.add(response.model, response.usage, cached=response.cached)
-        return response.content or ""
+    async def _answer(
+        self, client: ModelClient, request: ModelRequest, conversation: Conversation, look: _Look
+    ) -> str | StopReason:
+        """The model's answer to a request whose messages go behind those of the conversation."""
+        run, name, usage = _run_of(conversation), self._manager.name, self._manager.usage
+        client = with_cache(client, active_cache.get())
+        context, edited = look
+        found: ModelResponse | StopReason
+        if context is None:
+            seen = conversation.transcript.view(None).wire if edited is None else edited
+            whole = replace(request, messages=Appended(seen, request.messages))
+            found = await ask_model(client, whole, run, conversation.id, name, show=False)
+        else:
+            from ..agents.context.asking import Asking  # only where there is a context
 
-    async def _seen(self, conversation: Conversation) -> Sequence[Mapping[str, Any]]:
-        view = conversation.transcript.view(None)
+            asking = Asking(context, conversation, run, name, usage)
+            found = await asking.ask(client, request, None, edited, show=False)
+        if isinstance(found, StopReason):
+            return found
+        usage.add(found.model, found.usage, cached=found.cached)
+        return found.content or ""
+
+    async def _look(self, conversation: Conversation) -> _Look:
+        """The context through which the model sees the conversation, and the conversation where it was edited."""
+        context: Context | None = self.group.selection_context or getattr(self._manager, "context", None)
         transform = self.group.select_speaker_transform_messages
-        if transform is None:
-            return view.wire
+        if transform is None or self.group.selection_context is not None:
+            return context, None
         apply = getattr(transform, "apply_transform", transform)
-        shortened: Sequence[Mapping[str, Any]] = await call(apply, list(view))
-        return shortened
+        return context, await call(apply, list(conversation.transcript.view(None)))
 
 
 def _run_of(conversation: Conversation) -> Run[Any]:

@@ -77,7 +77,7 @@ class Asking:
         viewer: str | None,
         edited: Sequence[Mapping[str, Any]] | None,
     ) -> Sequence[Mapping[str, Any]] | StopReason:
-        occasion = Occasion(client, request.system, request.tools, self._ask, self._notice)
+        occasion = Occasion(client, request.system, request.tools, self._ask, self._notice, request.messages)
         return await self._context.see(self._conversation, viewer, occasion, edited)
 
     async def _ask(self, client: ModelClient, request: ModelRequest) -> ModelResponse:

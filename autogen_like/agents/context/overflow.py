@@ -81,6 +81,7 @@ class _Fitting(Compacting):
 
     async def settle(self, occasion: Occasion) -> list[Edit]:
         policy, overhead = self._policy, self._overhead.tokens(occasion.system, occasion.tools)
+        overhead += self.counter(occasion.behind) if occasion.behind else 0
         occasion.sent = self.total + overhead
         known = [window for window in (policy.window, occasion.window) if window is not None]
         if not known:

@@ -28,6 +28,7 @@ class Occasion:
         tools: The tools that go with it.
         ask: Puts a question to a model, and counts what it costs.
         notice: Tells listeners something.
+        behind: Messages that go behind those of the conversation.
 
     Attributes:
         window: The model's window in tokens; None where it isn't known.
@@ -35,7 +36,7 @@ class Occasion:
         stop: Why no request should be made, where a policy says so.
     """
 
-    __slots__ = ("ask", "client", "notice", "sent", "stop", "system", "tools", "window")
+    __slots__ = ("ask", "behind", "client", "notice", "sent", "stop", "system", "tools", "window")
 
     def __init__(
         self,
@@ -44,9 +45,11 @@ class Occasion:
         tools: Sequence[Mapping[str, Any]],
         ask: Ask,
         notice: Callable[[str, str], None],
+        behind: Sequence[Wire] = (),
     ) -> None:
         self.client, self.system, self.tools = client, system, tools
         self.ask, self.notice = ask, notice
+        self.behind = behind
         self.window = client.capabilities.context
         self.sent = 0
         self.stop: StopReason | None = None
