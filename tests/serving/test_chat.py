@@ -19,7 +19,9 @@ CALL = {
 RESULT = {"role": "tool", "tool_call_id": "c1", "content": "2"}
 
 ALTERNATING = """{{ bos_token }}{% for m in messages %}
-{%- if (m['role'] == 'user') != (loop.index0 % 2 == 0) or m['role'] == 'system' %}{{ raise_exception('roles must alternate') }}{% endif %}
+{%- if (m['role'] == 'user') != (loop.index0 % 2 == 0) or m['role'] == 'system' %}
+{{- raise_exception('roles must alternate') }}
+{%- endif %}
 {%- if m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]{% else %}{{ m['content'] }}{{ eos_token }}{% endif %}
 {%- endfor %}"""
 WITH_TOOLS = (
@@ -71,7 +73,8 @@ def test_tools_go_to_a_template_that_knows_them() -> None:
     template = ChatTemplate(WITH_TOOLS)
     text = template.render([user("1+1?"), CALL, {**RESULT, "name": "add"}], tools=[TOOL])
     assert text == (
-        '{"type": "function", "function": {"name": "add", "description": "Adds <b>", "parameters": {"type": "object"}}};'
+        '{"type": "function", "function": '
+        '{"name": "add", "description": "Adds <b>", "parameters": {"type": "object"}}};'
         "user=1+1?\nassistant=<tool_call>add:1\ntool=2(c1,add)\n"
     )
     assert (template.takes_tools, template.tool_tag) == (True, "<tool_call>\n")

@@ -286,4 +286,4 @@ def test_logprobs_have_openais_form(chat_model: ChatModel) -> None:
     first = reply.logprobs["content"][0]
     assert (first["token"], bytes(first["bytes"])) == ("The", b"The")
     assert len(reply.logprobs["content"]) == 3
-    assert [entry["token"] for entry in first["top_logprobs"]][0] == "The"
+    assert next(entry["token"] for entry in first["top_logprobs"]) == "The"

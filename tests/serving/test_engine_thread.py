@@ -139,9 +139,9 @@ async def test_an_error_is_raised_where_the_work_was_asked_for(thread: EngineThr
         raise ValueError("broken")
 
     seen = []
-    with pytest.raises(ValueError, match="broken"):
+    with pytest.raises(ValueError, match="broken"):  # noqa: PT012 - what came before the error counts too
         async for item in thread.stream(work):
-            seen.append(item)
+            seen.append(item)  # noqa: PERF401
     assert seen == [1]
     assert await collect(thread, 2) == [2]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Oracle:
             for piece in self.pattern.findall(part):
                 symbols = [LETTERS[byte] for byte in piece.encode()]
                 while len(symbols) > 1:
-                    pairs = list(zip(symbols, symbols[1:], strict=False))
+                    pairs = list(itertools.pairwise(symbols))
                     best = min(pairs, key=lambda pair: self.rank.get(pair, 1 << 30))
                     if best not in self.rank:
                         break
@@ -190,9 +191,7 @@ def sp_oracle(text: str) -> list[str]:
     """SentencePiece's rule: merge the neighbours whose piece has the best score, the first of equals."""
     symbols = list("▁" + text.replace(" ", "▁")) if text else []
     while True:
-        scores = [
-            (SP_PIECES.get(a + b, -1e9), -place) for place, (a, b) in enumerate(zip(symbols, symbols[1:], strict=False))
-        ]
+        scores = [(SP_PIECES.get(a + b, -1e9), -place) for place, (a, b) in enumerate(itertools.pairwise(symbols))]
         if not scores or max(scores)[0] == -1e9:
             break
         place = -max(scores)[1]

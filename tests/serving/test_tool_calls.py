@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -82,7 +83,7 @@ ALL = [*CALLS.values(), *TEXTS, f"First.\n{ADD}\nThen {{x}} and <b>.", f"Look: <
 def test_a_stream_finds_what_the_whole_text_holds(text: str, cuts: list[int]) -> None:
     stream = ToolCallStream(NAMES)
     places = [0, *sorted({cut for cut in cuts if cut < len(text)}), len(text)]
-    shown = "".join(stream.add(text[a:b]) for a, b in zip(places, places[1:], strict=False))
+    shown = "".join(stream.add(text[a:b]) for a, b in itertools.pairwise(places))
     rest, parsed = stream.finish()
     whole = parse_tool_calls(text, NAMES)
     assert [(call.name, call.arguments) for call in parsed.calls] == [
