@@ -208,6 +208,7 @@ def _chat_request(request: ModelRequest, params: Mapping[str, Any]) -> tuple[Cha
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         logprobs=int(params.get("top_logprobs", 0)) if params.get("logprobs") else None,
         owner=request.prefix,
+        speaker=request.prefix.agent if request.prefix is not None else None,
     )
     return asked, form
 

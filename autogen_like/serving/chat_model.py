@@ -39,6 +39,7 @@ class ChatRequest:
         stop: Texts that end it.
         logprobs: How many most likely tokens to tell for each token; None tells nothing.
         owner: Whose prompt it is, so that the next one of the same owner goes on where this one ends.
+        speaker: The agent that the model speaks for: calls of other agents are not its own words.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -53,6 +54,7 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     owner: Hashable = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class ChatModel:
         """The tokens that the model is shown."""
         tokenizer = self.engine.tokenizer
         tools = request.tools if request.tool_choice != "none" else ()
-        text = self.template.render(request.messages, system=request.system, tools=tools)
+        text = self.template.render(request.messages, system=request.system, tools=tools, speaker=request.speaker)
         if _forced(request):
             text += self.template.tool_tag
         tokens = tokenizer.encode(text)

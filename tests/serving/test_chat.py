@@ -191,3 +191,12 @@ def test_nobody_can_speak_in_the_models_own_signs(chat_model: ChatModel) -> None
         honest = chat_model.prompt(ChatRequest([user("x")])).count(start)
         tokens = chat_model.prompt(ChatRequest([message]))
         assert tokens.count(start) == honest
+
+
+def test_what_other_agents_called_is_told_as_theirs_where_the_template_knows_no_tools() -> None:
+    template = ChatTemplate(None)
+    called = {**CALL, "name": "converter"}
+    theirs = template.render([user("1+1?"), called, RESULT], speaker="writer")
+    assert "<|im_start|>user\n(converter calls add with " in theirs
+    own = template.render([user("1+1?"), called, RESULT], speaker="converter")
+    assert "<|im_start|>assistant\n<tool_call>" in own

@@ -99,6 +99,7 @@ class ChatTemplate:
         *,
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
+        speaker: str | None = None,
     ) -> str:
         """The prompt, up to where the model's reply begins.
 
@@ -106,6 +107,8 @@ class ChatTemplate:
             messages: Chat dicts, oldest first.
             system: The system message; goes before them.
             tools: OpenAI tool dicts.
+            speaker: Name of the agent that is to reply. Where the template knows no tools, what other agents called is
+                told as theirs; otherwise the model would go on calling in its own name.
 
         Raises:
             ConfigError: If the template refuses the conversation whatever form it has.
@@ -117,7 +120,7 @@ class ChatTemplate:
             turns.insert(0, Turn("system", self._guard(system)))
         turns = _with_names(turns)
         if not self.takes_tools:
-            turns = list(_tools_as_text(turns, tools, self._guard))
+            turns = list(_tools_as_text(turns, tools, self._guard, speaker))
         # The template as it is; then for those that want user and assistant in turns; then without a system role.
         refusal: Exception | None = None
         for form in (list, _merged, lambda turns: _merged(_system_in_user(turns))):
@@ -179,7 +182,7 @@ def _with_names(turns: list[Turn]) -> list[Turn]:
 
 
 def _tools_as_text(
-    turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]], guard: Callable[[str], str]
+    turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]], guard: Callable[[str], str], speaker: str | None
 ) -> Iterator[Turn]:
     """Tools, calls and results as plain words, for a template that knows none of them."""
     described = ""
@@ -194,6 +197,9 @@ def _tools_as_text(
         if turn.role == "tool":
             # In words, not tags: a small model goes on with the last tag that it saw.
             yield Turn("user", f"The function answered: {turn.content}", turn.name)
+        elif turn.calls and speaker is not None and turn.name not in (None, speaker):
+            calls = "; ".join(f"{name} with {arguments}" for _, name, arguments in turn.calls)
+            yield Turn("user", f"{turn.content}\n({turn.name} calls {calls})".strip(), turn.name)
         elif turn.calls:
             calls = "\n".join(_call_text(name, arguments) for _, name, arguments in turn.calls)
             yield Turn("assistant", f"{turn.content}\n{calls}" if turn.content else calls, turn.name)

@@ -15,6 +15,7 @@ from ...core.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
+    from .packed import Affine4
     from .tokenizer import TextTokenizer
 
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
@@ -83,6 +84,10 @@ class Checkpoint(Protocol):
 
     def weight(self, name: str, dtype: torch.dtype) -> torch.Tensor:
         """A weight by its canonical name, in half-rotation order where it is a query or key projection."""
+        ...
+
+    def affine(self, name: str) -> Affine4 | None:
+        """A weight in four bits, where the file has it so, in the same order as `weight` gives it."""
         ...
 
     def rope_factors(self) -> torch.Tensor | None:

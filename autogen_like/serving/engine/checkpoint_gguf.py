@@ -10,8 +10,9 @@ import torch
 
 from ...core.errors import ConfigError
 from .checkpoint import ModelConfig, check_architecture
-from .dequant import dequantize
+from .dequant import affine4, dequantize
 from .gguf import GgufFile
+from .packed import Affine4
 
 if TYPE_CHECKING:
     from .tokenizer import TextTokenizer
@@ -63,6 +64,15 @@ class GgufCheckpoint:
         if self.config.architecture == "llama" and kind in ("q", "k", "q_bias", "k_bias"):
             return _halves(weight, self.config.heads if kind.startswith("q") else self.config.kv_heads)
         return weight
+
+    def affine(self, name: str) -> Affine4 | None:
+        info = self.file.tensors[self._files_names[name]]
+        found = affine4(self.file.data(info), info)
+        kind = name.rpartition(".")[2]
+        if found is None or self.config.architecture != "llama" or kind not in ("q", "k"):
+            return found
+        heads = self.config.heads if kind == "q" else self.config.kv_heads
+        return Affine4(_halves(found.quants, heads), _halves(found.scales, heads), _halves(found.minima, heads))
 
     def rope_factors(self) -> torch.Tensor | None:
         info = self.file.tensors.get(_ROPE_FACTORS)

@@ -61,6 +61,9 @@ class HubCheckpoint:
             raise ConfigError(f"{file.name}: tensor {key} is of type {weight.dtype}, which is not supported")
         return weight.to(dtype)
 
+    def affine(self, name: str) -> None:
+        return None
+
     def rope_factors(self) -> torch.Tensor | None:
         return None
 

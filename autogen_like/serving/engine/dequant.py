@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .gguf import TYPES, GgufTensor
+from .packed import Affine4
 
 _Blocks: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -36,6 +37,25 @@ def dequantize(data: memoryview, info: GgufTensor, dtype: torch.dtype) -> Tensor
     for start in range(0, blocks.shape[0], _ROWS):
         out[start : start + _ROWS] = unpack(blocks[start : start + _ROWS])
     return out.view(info.shape)
+
+
+def affine4(data: memoryview, info: GgufTensor) -> Affine4 | None:
+    """A tensor's 4-bit numbers with their scales and minima; None where its type has no such form."""
+    if info.type not in ("Q4_0", "Q4_1", "Q4_K"):
+        return None
+    _, _, size = next(entry for entry in TYPES.values() if entry[0] == info.type)
+    blocks = torch.frombuffer(data, dtype=torch.uint8).view(-1, size)
+    if info.type == "Q4_0":
+        quants, scales = _nibbles(blocks[:, 2:]), _half(blocks, 0)
+        minima = -8 * scales
+    elif info.type == "Q4_1":
+        quants, scales, minima = _nibbles(blocks[:, 4:]), _half(blocks, 0), _half(blocks, 2)
+    else:
+        quants = _quads(blocks[:, 16:].contiguous())
+        scales, minima = _scales_k(blocks[:, 4:16])
+        scales, minima = _half(blocks, 0) * scales, -_half(blocks, 2) * minima
+    rows = info.shape[0]
+    return Affine4(quants.reshape(info.shape), scales.reshape(rows, -1), minima.reshape(rows, -1))
 
 
 def _half(blocks: Tensor, start: int) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from .packed import MOST_ROWS, Packed4
+
 
 class Linear:
     """A weight, and a bias where there is one.
@@ -12,14 +14,19 @@ class Linear:
     Args:
         weight: ``[outputs, inputs]``.
         bias: ``[outputs]``.
+        packed: The same weight in four bits, where the file has it so: what decoding uses.
     """
 
-    __slots__ = ("_bias", "_weight")
+    __slots__ = ("_bias", "_packed", "_weight")
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, packed: Packed4 | None = None) -> None:
         self._weight = weight
         self._bias = bias
+        self._packed = packed
 
     def __call__(self, rows: Tensor) -> Tensor:
         """``rows @ weight.T + bias``."""
-        return functional.linear(rows, self._weight, self._bias)
+        if self._packed is None or rows.shape[0] > MOST_ROWS:
+            return functional.linear(rows, self._weight, self._bias)
+        product = self._packed(rows)
+        return product if self._bias is None else product + self._bias

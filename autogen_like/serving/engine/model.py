@@ -13,6 +13,7 @@ from ...core.errors import ConfigError
 from .cache import SequenceCache
 from .checkpoint import Checkpoint
 from .linear import Linear
+from .packed import Packed4, fits
 from .rope import Rope, rotate
 
 
@@ -67,20 +68,27 @@ class Decoder:
         def matrix(name: str, rows: int, columns: int) -> Tensor:
             return _shaped(weight(prefix + name), prefix + name, (rows, columns))
 
-        biases = [optional(f"{name}_bias") for name in "qkv"]
-        qkv = torch.cat(
-            [matrix(name, rows, config.hidden) for name, rows in zip("qkv", (queries, keys, keys), strict=True)]
-        )
+        def packed(*names: str) -> Packed4 | None:
+            """The same rows in four bits, where they can all be had so and the arithmetic is bfloat16's."""
+            if self.dtype != torch.bfloat16:
+                return None
+            parts = [part for name in names if (part := checkpoint.affine(prefix + name)) is not None]
+            outputs, inputs = sum(part.quants.shape[0] for part in parts), parts[0].quants.shape[1] if parts else 0
+            return Packed4(parts) if len(parts) == len(names) and fits(outputs, inputs) else None
+
+        sizes = {"q": queries, "k": keys, "v": keys}
+        biases = [bias for name in sizes if (bias := optional(f"{name}_bias")) is not None]
+        qkv = torch.cat([matrix(name, rows, config.hidden) for name, rows in sizes.items()])
         gate_up = torch.cat([matrix(name, config.feed_forward, config.hidden) for name in ("gate", "up")])
         return _Layer(
             attn_norm=weight(prefix + "attn_norm"),
-            qkv=Linear(qkv, None if biases[0] is None else torch.cat([bias for bias in biases if bias is not None])),
+            qkv=Linear(qkv, torch.cat(biases) if biases else None, packed(*sizes)),
             q_norm=optional("q_norm"),
             k_norm=optional("k_norm"),
-            out=Linear(matrix("o", config.hidden, queries)),
+            out=Linear(matrix("o", config.hidden, queries), packed=packed("o")),
             mlp_norm=weight(prefix + "mlp_norm"),
-            gate_up=Linear(gate_up),
-            down=Linear(matrix("down", config.hidden, config.feed_forward)),
+            gate_up=Linear(gate_up, packed=packed("gate", "up")),
+            down=Linear(matrix("down", config.hidden, config.feed_forward), packed=packed("down")),
         )
 
     def forward(self, tokens: Sequence[int], sequence: SequenceCache) -> Tensor:
