@@ -196,6 +196,10 @@ class Shown(Sequence[Wire]):
         if not in_order or (self._empty > 16 and self._empty * 2 > len(slots)):
             self._close_gaps()
 
+    def has(self, place: int) -> bool:
+        """Whether there is something at a place."""
+        return place in self._where
+
     def _close_gaps(self) -> None:
         """Done when half of it is gaps, so it costs each message a constant."""
         slots = self._slots
@@ -236,11 +240,13 @@ class Sight:
         counter: Counts tokens.
     """
 
-    __slots__ = ("_cutter", "_stages", "shown")
+    __slots__ = ("_cutter", "_newest", "_saved", "_stages", "shown")
 
     def __init__(self, policy: ContextPolicy, counter: Counter) -> None:
         self._stages = policy.stages(counter)
         self._cutter = Cutter()
+        self._newest: Edit = (-1, None)
+        self._saved = False  # the newest piece is shown although a stage left it out
         self.shown = Shown()
 
     def add(self, chat: Wire, wires: Sequence[Wire] | None = None) -> None:
@@ -250,13 +256,20 @@ class Sight:
             chat: The message.
             wires: The message as an endpoint takes it, where that is known.
         """
-        place, piece = self._cutter.add(chat, wires)
-        self._pass_on(0, [(place, piece)])
+        newest = self._cutter.add(chat, wires)
+        if self._saved and newest[0] != self._newest[0]:
+            self._saved = False
+            self.shown.change([(self._newest[0], None)])
+        self._newest = newest
+        self._pass_on(0, [newest])
 
     def _pass_on(self, start: int, edits: list[Edit]) -> None:
         for stage in self._stages[start:]:
             edits = stage.take(edits)
         self.shown.change(edits)
+        if not self.shown.has(self._newest[0]):  # a user's policy went too far
+            self._saved = True
+            self.shown.change([self._newest])
 
     async def settle(self, occasion: Occasion) -> StopReason | None:
         """Does what is to be done before a request: summaries, and checks against the model's window.

@@ -228,3 +228,5 @@ def test_a_policy_of_ones_own_needs_one_method() -> None:
         return piece is not None and all(str(wire["content"]).isupper() for wire in piece.wires)
 
     assert contents((WithoutShouting() | LastMessages(2)).apply(say("a", "B", "C", "d", "E", "f"))) == ["d", "f"]
+    assert contents(WithoutShouting().apply(say("a", "B"))) == ["a", "B"], "the newest is shown in any case"
+    assert contents(WithoutShouting().apply(say("a", "B", "c", "D"))) == ["a", "c", "D"]
