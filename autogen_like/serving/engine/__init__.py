@@ -5,13 +5,7 @@
 
 from __future__ import annotations
 
-from ...core.errors import MissingExtra
-
-try:
-    import torch as _torch  # noqa: F401 - whoever imports this package needs it: said once, here
-except ImportError:
-    raise MissingExtra("the local model engine", "local") from None
-
+from . import _torch  # noqa: F401 - before anything else loads torch
 from .engine import Engine, EngineConfig, GenerateRequest, Step
 from .sampling import Sampling
 from .thread import EngineThread
