@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from .agents.backends.base import Backend as Backend
     from .agents.chat_result import ChatResult as ChatResult
     from .agents.chat_result import gather_usage_summary as gather_usage_summary
+    from .agents.context.compact import Compact as Compact
+    from .agents.context.overflow import FitWindow as FitWindow
+    from .agents.context.policy import ContextPolicy as ContextPolicy
+    from .agents.context.policy import Stage as Stage
+    from .agents.context.tool_results import DropToolResults as DropToolResults
+    from .agents.context.tool_results import ShortenToolResults as ShortenToolResults
+    from .agents.context.windows import HeadAndTail as HeadAndTail
+    from .agents.context.windows import LastMessages as LastMessages
+    from .agents.context.windows import MaxTokens as MaxTokens
     from .agents.conversable import ConversableAgent as ConversableAgent
     from .agents.queue import a_initiate_chats as a_initiate_chats
     from .agents.queue import initiate_chats as initiate_chats
@@ -137,6 +146,15 @@ _MODULES = {
     "Backend": "autogen_like.agents.backends.base",
     "ChatResult": "autogen_like.agents.chat_result",
     "gather_usage_summary": "autogen_like.agents.chat_result",
+    "Compact": "autogen_like.agents.context.compact",
+    "FitWindow": "autogen_like.agents.context.overflow",
+    "ContextPolicy": "autogen_like.agents.context.policy",
+    "Stage": "autogen_like.agents.context.policy",
+    "DropToolResults": "autogen_like.agents.context.tool_results",
+    "ShortenToolResults": "autogen_like.agents.context.tool_results",
+    "HeadAndTail": "autogen_like.agents.context.windows",
+    "LastMessages": "autogen_like.agents.context.windows",
+    "MaxTokens": "autogen_like.agents.context.windows",
     "ConversableAgent": "autogen_like.agents.conversable",
     "a_initiate_chats": "autogen_like.agents.queue",
     "initiate_chats": "autogen_like.agents.queue",

@@ -228,8 +228,10 @@ def wire_messages(messages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, An
         responses = message.get("tool_responses")
         if responses:
             wires.extend(responses)
-            if message.get("role") != "tool":  # otherwise its content only repeats the results
-                wires.append({key: value for key, value in message.items() if key != "tool_responses"})
+            repeated = "\n\n".join(str(response.get("content", "")) for response in responses)
+            content = message.get("content")
+            if content is not None and content != repeated:  # a person interrupted the calls and said something
+                wires.append({"content": content, "role": "user", "name": message.get("name", "user")})
         elif "context" in message:
             wires.append({key: value for key, value in message.items() if key != "context"})
         else:

@@ -327,3 +327,12 @@ def test_appended_follows_a_head_that_grows() -> None:
     both = Appended(head, [{"content": "z"}])
     head.append({"content": "b"})
     assert contents(both) == ["a", "b", "z"]
+
+
+def test_what_a_person_says_instead_of_results_reaches_the_wire_of_edited_messages_too():
+    said = Message("person", "don't", tool_results=(ToolResult("c", "rm", "USER INTERRUPTED"),))
+    edited = [dict(said.render("bob"))]
+    assert [wire["content"] for wire in wire_messages(edited)] == ["USER INTERRUPTED", "don't"]
+    assert wire_messages(edited)[-1]["role"] == "user"
+    told = Message("runner", tool_results=(ToolResult("c", "add", "3"),))
+    assert [wire["content"] for wire in wire_messages([dict(told.render("bob"))])] == ["3"]
