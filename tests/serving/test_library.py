@@ -332,3 +332,9 @@ def test_without_torch_the_library_works_and_the_engine_names_the_extra(name: st
         [sys.executable, "-c", _BLOCKED.format(name=name)], check=True, capture_output=True, text=True
     )
     assert "pip install 'autogen_like[local]'" in answer.stdout
+
+
+@pytest.mark.parametrize(("version", "told"), [("23.0.1", False), ("24.0", False), ("24.1", True), ("26.2.dev0", True)])
+def test_an_older_pip_is_not_asked_how_far_it_is(version: str, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library_sources.metadata, "version", lambda name: version)
+    assert library_sources._tells_progress() is told
