@@ -7,7 +7,8 @@ import os
 from ...core.errors import MissingExtra
 
 # The threads of a product wait for each other by spinning, unless they are told otherwise before torch is loaded. On a
-# machine with other work that makes decoding many times slower, since one that spins keeps the other from its core.
+# machine with other work that makes decoding several times slower, since one that spins keeps another from its core; on
+# an idle one spinning is faster by some 40 %: see docs/local-model.md.
 _policy = os.environ.get("OMP_WAIT_POLICY")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 try:
