@@ -3,5 +3,14 @@
 from .conformance import check_cache, check_model_client
 from .openai_reply import Reply
 from .openai_server import OpenAIServer, Recorded
+from .participants import check_backend, check_selector
 
-__all__ = ["OpenAIServer", "Recorded", "Reply", "check_cache", "check_model_client"]
+__all__ = [
+    "OpenAIServer",
+    "Recorded",
+    "Reply",
+    "check_backend",
+    "check_cache",
+    "check_model_client",
+    "check_selector",
+]
