@@ -81,9 +81,7 @@ class HubCheckpoint:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         ends = _ids(generation.get("eos_token_id")) | _ids(self.raw.get("eos_token_id"))
-        for key in ("eos_token",):
-            found = tokenizer.token_to_id(_content(settings.get(key)) or "")
-            ends |= _ids(found)
+        ends |= _ids(tokenizer.token_to_id(_content(settings.get("eos_token")) or ""))
         return TextTokenizer(
             tokenizer,
             ends=ends,
