@@ -6,7 +6,7 @@ pieces, so none of them can show a result without its call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ...core.message import ChatMessage
@@ -102,15 +102,6 @@ def answered_in(chat: Wire) -> frozenset[str | None]:
     return frozenset((None,)) if chat.get("role") == "function" else frozenset()
 
 
-def _said_with_results(chat: Wire) -> Iterator[Wire]:
-    """What a person said who interrupted the calls: it is in the same message as their results."""
-    responses, content = chat.get("tool_responses"), chat.get("content")
-    if not responses or not content or chat.get("role") != "tool":
-        return
-    if content != "\n\n".join(str(response.get("content")) for response in responses):
-        yield ChatMessage({"content": content, "role": "user", "name": chat.get("name", "user")})
-
-
 class Cutter:
     """Makes pieces of the messages of a conversation, one after another.
 
@@ -136,7 +127,7 @@ class Cutter:
             wires: The message as a chat endpoint takes it, where that is known.
         """
         if wires is None:
-            wires = [*wire_messages((chat,)), *_said_with_results(chat)]
+            wires = wire_messages((chat,))
         answered = answered_in(chat)
         if answered and self._last is not None and answered & self._last.calls:
             self._last = self._last.with_results(wires)
