@@ -1,18 +1,20 @@
-"""Puts the pieces of a streamed chat completion together, whatever way an endpoint cuts them."""
+"""Puts a chat completion together: from the chunks of a stream, whatever way an endpoint cuts them, or from the whole.
+
+It takes plain JSON, since a chunk costs several times as much as a pydantic model. What doesn't fit raises TypeError,
+AttributeError or ValueError, as it comes: `OpenAIClient` makes a `ModelError` of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from ..core.message import ToolCall, new_id
 from .client import Delta
 
-if TYPE_CHECKING:
-    from openai.types import CompletionUsage
-    from openai.types.chat import ChatCompletionChunk
-    from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
+Json: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -28,21 +30,31 @@ class Assembly:
 
     Attributes:
         finish_reason: Why the model stopped; None until it has.
-        usage: Tokens, where the endpoint told them.
+        usage: Tokens by the endpoint's names, where it told them.
         model: The model, as it names itself.
         logprobs: Log-probabilities by the endpoint's form; None where there were none.
+        started: Whether there was a choice in any chunk.
+
+    Example:
+        >>> whole = Assembly()
+        >>> [delta.text for text in ("Hel", "lo") for delta in whole.add({"choices": [{"delta": {"content": text}}]})]
+        ['Hel', 'lo']
+        >>> whole.content
+        'Hello'
     """
 
     def __init__(self) -> None:
         self.finish_reason: str | None = None
-        self.usage: CompletionUsage | None = None
+        self.usage: Json | None = None
         self.model = ""
         self.logprobs: dict[str, list[Any]] | None = None
+        self.started = False
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._retired: _Call | None = None
+        self._halves: dict[object, str] = {}
 
     @property
     def content(self) -> str | None:
@@ -61,57 +73,84 @@ class Assembly:
             return (ToolCall(None, self._retired.name, self._retired.arguments or "{}"),)
         return tuple(ToolCall(call.id or new_id(), call.name, call.arguments or "{}") for call in self._calls)
 
-    def add(self, chunk: ChatCompletionChunk) -> Iterator[Delta]:
+    def add(self, chunk: Json) -> Sequence[Delta]:
         """Takes the next chunk in, and gives what is new in it."""
-        self.model = chunk.model or self.model
-        if chunk.usage is not None:
-            self.usage = chunk.usage
-        for choice in chunk.choices or ():
-            if choice.index:
+        model, usage = chunk.get("model"), chunk.get("usage")
+        if model:
+            self.model = str(model)
+        if usage:
+            self.usage = usage
+        deltas: list[Delta] = []
+        for choice in chunk.get("choices") or ():
+            if choice.get("index"):
                 continue  # the second reply of several, which nobody waits for
-            if choice.delta is not None:  # some endpoints leave it out of the last chunk
-                yield from self._add_delta(choice.delta)
-            if choice.finish_reason:
-                self.finish_reason = choice.finish_reason
-            if choice.logprobs is not None and choice.logprobs.content:
-                if self.logprobs is None:
-                    self.logprobs = {"content": []}
-                self.logprobs["content"].extend(token.model_dump() for token in choice.logprobs.content)
+            self.started = True
+            delta = choice.get("delta")
+            if delta:  # some endpoints leave it out of the last chunk
+                self._add_delta(delta, deltas)
+            self._end_choice(choice)
+        return deltas
 
-    def _add_delta(self, delta: ChoiceDelta) -> Iterator[Delta]:
-        thought = reasoning_of(delta)
-        if thought:
-            self._reasoning.append(thought)
-            yield Delta(thought, "reasoning")
-        text = delta.content or delta.refusal
+    def add_whole(self, completion: Json) -> Sequence[Delta]:
+        """Takes a whole completion in, as if it were one chunk."""
+        choices = []
+        for choice in completion["choices"]:
+            message = choice["message"]
+            calls = [call for call in message.get("tool_calls") or () if call.get("function") is not None]
+            numbered = [{**call, "index": index} for index, call in enumerate(calls)]
+            choices.append({**choice, "delta": {**message, "tool_calls": numbered}})
+        return self.add({**completion, "choices": choices})
+
+    def _end_choice(self, choice: Json) -> None:
+        if choice.get("finish_reason"):
+            self.finish_reason = str(choice["finish_reason"])
+        logprobs = choice.get("logprobs")
+        if logprobs and logprobs.get("content"):
+            if self.logprobs is None:
+                self.logprobs = {"content": []}
+            self.logprobs["content"].extend(logprobs["content"])
+
+    def _add_delta(self, delta: Json, deltas: list[Delta]) -> None:
+        thought = delta.get("reasoning_content") or delta.get("reasoning")  # no part of OpenAI's form, but common
+        if thought and isinstance(thought, str):
+            thought = self._joined("reasoning", thought)
+            if thought:
+                self._reasoning.append(thought)
+                deltas.append(Delta(thought, "reasoning"))
+        text = delta.get("content") or delta.get("refusal")
         if text:
-            self._text.append(text)
-            yield Delta(text)
-        for piece in delta.tool_calls or ():
-            yield self._add_call(piece)
-        retired = delta.function_call
-        if retired is not None:
+            if not isinstance(text, str):
+                text = _text_of(text)
+            text = self._joined("text", text) if text else text
+            if text:
+                self._text.append(text)
+                deltas.append(Delta(text))
+        deltas.extend(map(self._add_call, delta.get("tool_calls") or ()))
+        retired = delta.get("function_call")
+        if retired:
             if self._retired is None:
                 self._retired = _Call(0)
-            yield self._extend(self._retired, retired.name, retired.arguments)
+            deltas.append(self._extend(self._retired, retired))
 
-    def _add_call(self, piece: ChoiceDeltaToolCall) -> Delta:
-        call = self._call_for(piece)
-        if piece.id:
-            call.id = piece.id
-        function = piece.function
-        return self._extend(call, function.name if function else None, function.arguments if function else None)
+    def _add_call(self, piece: Json) -> Delta:
+        function = piece.get("function") or {}
+        call = self._call_for(piece.get("index"), piece.get("id"), function.get("name"))
+        call.id = call.id or piece.get("id") or None
+        return self._extend(call, function)
 
-    def _call_for(self, piece: ChoiceDeltaToolCall) -> _Call:
-        """The call that a piece belongs to. Some give no index, or number all calls 0: then a new id tells"""
-        index: int | None = piece.index
+    def _call_for(self, index: int | None, told: str | None, name: str | None) -> _Call:
+        """The call that a piece belongs to.
+
+        Some endpoints give no index, or number all calls 0: then a new id tells. Some give each piece of a call another
+        id: then a new id without a name tells nothing.
+        """
         if index is None:
-            known = next((call for call in self._calls if piece.id and call.id == piece.id), None)
-            if known is None and not piece.id and self._calls:
+            known = next((call for call in self._calls if told and call.id == told), None)
+            if known is None and not told and self._calls:
                 known = self._calls[-1]
         else:
             known = self._by_index.get(index)
-            if known is not None and piece.id and known.id not in (None, piece.id):
+            if known is not None and told and name and known.id not in (None, told):
                 known = None
         if known is None:
             known = _Call(len(self._calls))
@@ -120,19 +159,45 @@ class Assembly:
                 self._by_index[index] = known
         return known
 
-    @staticmethod
-    def _extend(call: _Call, name: str | None, arguments: str | None) -> Delta:
+    def _extend(self, call: _Call, function: Json) -> Delta:
+        name, arguments = function.get("name"), function.get("arguments") or ""
         first = not call.name
         if name and name != call.name:  # the whole name again, with each piece, is another habit of some endpoints
             call.name += name
-        call.arguments += arguments or ""
-        return Delta(arguments or "", "tool", call.position, call.name if first and call.name else None)
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        elif arguments:
+            arguments = self._joined(call.position, arguments)
+        call.arguments += arguments
+        return Delta(arguments, "tool", call.position, call.name if first and call.name else None)
+
+    def _joined(self, where: object, text: str) -> str:
+        """The text without half a surrogate pair at its end, which is kept to go before the next piece."""
+        if self._halves:
+            half = self._halves.pop(where, "")
+            if half and "\udc00" <= text[0] <= "\udfff":
+                text = (half + text[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le") + text[1:]
+            else:
+                text = half + text
+        if "\ud800" <= text[-1] <= "\udbff":
+            self._halves[where] = text[-1]
+            text = text[:-1]
+        return text
 
 
-def reasoning_of(message: Any) -> str | None:
-    """The reasoning text of a message or delta: no part of OpenAI's form, but two names for it are common."""
-    for key in ("reasoning_content", "reasoning"):
-        found = getattr(message, key, None)
-        if isinstance(found, str) and found:
-            return found
-    return None
+def _text_of(parts: Sequence[Json]) -> str:
+    """The text in content that comes in parts."""
+    return "".join(str(part.get("text") or "") for part in parts if part.get("type", "text") == "text")
+
+
+def told_tokens(usage: object) -> tuple[int, int, int] | None:
+    """Tokens sent, received and found in the endpoint's cache; None where it didn't tell them, or not as numbers."""
+    if not isinstance(usage, Mapping):
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    try:
+        sent, received = int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0)
+        return sent, received, int(cached or 0)
+    except (KeyError, TypeError, ValueError):
+        return None

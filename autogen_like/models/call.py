@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.errors import ConfigError
-from .client import Choice, ModelRequest, ModelResponse
+from ..core.message import ToolCall
+from .adapters import adapt_params
+from .client import Choice, Delta, ModelRequest, ModelResponse
 from .structured import format_of_constraint, format_of_model, parse_reply, pydantic_model, unwrap_choice
 from .traits import Traits
 from .wire import Adapter, request_body
@@ -17,6 +19,32 @@ if TYPE_CHECKING:
 
 _NEEDS_TOOLS = ("tool_choice", "parallel_tool_calls")
 _PER_CALL = ("extra_headers", "extra_query", "extra_body", "timeout")
+
+
+class Screen(Protocol):
+    """Takes the text of a reply as it comes."""
+
+    def add(self, text: str) -> str:
+        """What can be shown now."""
+        ...
+
+    def finish(self, content: str | None) -> tuple[str | None, tuple[ToolCall, ...], Sequence[Delta]]:
+        """The text as the asker knows it, the tool calls that were in it, and what has not been shown yet."""
+        ...
+
+
+class _Held:
+    """Holds an option back until it is known, and takes it out of its wrapping."""
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+
+    def add(self, _: str) -> str:
+        return ""
+
+    def finish(self, content: str | None) -> tuple[str | None, tuple[ToolCall, ...], Sequence[Delta]]:
+        content = unwrap_choice(content, self._choice)
+        return content, (), [Delta(content)] if content else []
 
 
 class Call:
@@ -41,6 +69,11 @@ class Call:
         traits: Traits,
         adapter: Adapter | None = None,
     ) -> None:
+        self._text_tools = frozenset[str]()
+        if "no_tools" in traits.adapters:
+            from .adapter_text import tool_names, with_text_tools
+
+            self._text_tools, request = tool_names(request), with_text_tools(request)
         self.request = request
         self._adapter = adapter
         params = {key: value for key, value in {**defaults, **request.params}.items() if value is not None}
@@ -53,9 +86,8 @@ class Call:
         elif not params.get("tools"):
             for key in _NEEDS_TOOLS:
                 params.pop(key, None)
-        if traits.completion_limit and "max_tokens" in params:
-            params.setdefault("max_completion_tokens", params["max_tokens"])
-            del params["max_tokens"]
+        if traits.adapters:
+            adapt_params(params, traits.adapters, model)
         self._rest = {"model": model, **params, **extra}
 
     def body(self, *, stream: bool = False, usage: bool = False) -> bytes:
@@ -67,10 +99,16 @@ class Call:
                 rest["stream_options"] = {"include_usage": True}
         return request_body(self.request.messages, self.request.system, rest, self._adapter)
 
-    def unwrapped(self, content: str | None) -> str | None:
-        """The text as the asker knows it: an option without its wrapping."""
+    def screen(self) -> Screen | None:
+        """What stands between the reply's text and those who see it; None where they see it as it comes."""
         constraint = self.request.constraint
-        return unwrap_choice(content, constraint) if isinstance(constraint, Choice) else content
+        if isinstance(constraint, Choice):
+            return _Held(constraint)
+        if not self._text_tools:
+            return None
+        from .adapter_text import TextCalls
+
+        return TextCalls(self._text_tools)
 
     def parsed(self, response: ModelResponse) -> ModelResponse:
         """The response with its validated object, where a pydantic model was asked for."""

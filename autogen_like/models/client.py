@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from ..core.errors import ModelError
 from ..core.message import ToolCall
 from ..core.protocols import PrefixHint
 from ..core.usage import Usage
@@ -86,6 +87,32 @@ class ModelResponse:
     logprobs: Any = None
     parsed: Any = None
     raw: Any = field(default=None, compare=False, repr=False)
+
+
+class ReplyCut(ModelError):
+    """A stream broke off after pieces of the reply had been given out.
+
+    It is not retried, since what was shown can't be taken back: asking again is for whoever can say so to those who
+    saw it.
+
+    Attributes:
+        partial: The reply as far as it came; its ``finish_reason`` is "cut", and its last tool call may be half of one.
+    """
+
+    partial: ModelResponse
+
+    @classmethod
+    def after(cls, partial: ModelResponse, cause: ModelError) -> ReplyCut:
+        """The error for a reply that `cause` cut."""
+        came = len(partial.content or "")
+        cut = cls(
+            f"{cause}; {came} characters of the reply had come (in the error's 'partial')",
+            status=cause.status,
+            retry_after=cause.retry_after,
+            transient=cause.transient,
+        )
+        cut.partial = partial
+        return cut
 
 
 @dataclass(frozen=True, slots=True)

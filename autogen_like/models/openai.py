@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from json import JSONDecodeError
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError, ModelError
-from ..core.message import ToolCall, new_id
 from ..core.usage import Usage
-from .assembly import Assembly, reasoning_of
-from .call import Call
-from .client import Capabilities, Choice, Delta, ModelRequest, ModelResponse, StreamItem
+from .adapters import adapters_for, message_adapter
+from .assembly import Assembly, told_tokens
+from .call import Call, Screen
+from .client import Capabilities, Delta, ModelRequest, ModelResponse, ReplyCut, StreamItem
 from .endpoint import Endpoint
 from .pricing import check_price, cost_of
 from .tokens import count_tokens
@@ -21,15 +21,25 @@ from .wire import Adapter
 
 if TYPE_CHECKING:
     from openai import AsyncStream
-    from openai.types import CompletionUsage
-    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+    from openai.types.chat import ChatCompletionChunk
+
+    from .failures import Where
 
 # Keys of a configuration that are ours: everything else in it is a parameter of the request.
 OUR_KEYS = frozenset(
     (
         *("api_key", "base_url", "api_type", "api_version", "organization", "project", "timeout", "max_retries"),
         *("azure_endpoint", "azure_deployment", "azure_ad_token", "azure_ad_token_provider"),
-        *("default_headers", "default_query", "http_client", "capabilities", "price", "tags", "model_client_cls"),
+        *(
+            "default_headers",
+            "default_query",
+            "http_client",
+            "capabilities",
+            "adapter",
+            "price",
+            "tags",
+            "model_client_cls",
+        ),
         *("api_rate_limit", "cache", "cache_seed", "filter_func", "allow_format_str_template", "context"),
         *("config_list", "stream", "stream_options", "tools", "functions", "tool_choice"),
     )
@@ -42,7 +52,8 @@ class OpenAIClient:
     Args:
         config: A configuration entry: ``model``, ``api_key``, ``base_url``, ... (see ``docs/models.md``), and the
             request's default parameters (``temperature``, ``reasoning_effort``, ...). Only read, never changed.
-        adapter: Rewrites conversations for a model that can't take all that OpenAI's can.
+        adapter: Rewrites conversations for a model that can't take all that OpenAI's can, before the adapters do that
+            the configuration names, or that are known by the model's name (see ``docs/adapters.md``).
 
     Raises:
         ConfigError: If something in the configuration cannot be. A missing key is reported by the first request.
@@ -60,8 +71,15 @@ class OpenAIClient:
         self._endpoint = Endpoint(config)
         self._defaults = {key: value for key, value in config.items() if key not in OUR_KEYS and key != "model"}
         self._price = check_price(config.get("price"))
-        self._traits = traits_of(model, first_party=self._endpoint.first_party, declared=config.get("capabilities"))
-        self._adapter = adapter
+        names, functions = adapters_for(
+            model,
+            first_party=self._endpoint.first_party,
+            service=self._endpoint.api_type,
+            declared=config.get("adapter"),
+        )
+        declared = config.get("capabilities")
+        self._traits = traits_of(model, first_party=self._endpoint.first_party, declared=declared, adapters=names)
+        self._adapter = message_adapter(self._traits.adapters, functions if adapter is None else (*functions, adapter))
         self._usage_in_stream = True
 
     def __repr__(self) -> str:
@@ -79,7 +97,9 @@ class OpenAIClient:
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from other clients' (the key of a cache): endpoint, model and default parameters."""
+        adapters = {"adapters": sorted(self._traits.adapters)} if self._traits.adapters else {}
         return {
+            **adapters,
             "model": self._model,
             "api_type": self._endpoint.api_type,
             "base_url": self._endpoint.base_url,
@@ -94,49 +114,73 @@ class OpenAIClient:
             ModelError: If the endpoint fails.
             ConfigError: If there is no key, or the request asks for what the model cannot.
         """
+        from httpx2 import Response
         from openai import OpenAIError
         from openai.types.chat import ChatCompletion
 
+        from .failures import model_error, read_completion
+        from .reading import take_whole
+
         client = self._endpoint.client()
-        call = self._call(request)
+        call, where, whole = self._call(request), self._where(), Assembly()
         started = time.perf_counter()
         try:
-            completion = await client.post(
-                "/chat/completions", cast_to=ChatCompletion, content=call.body(), options=call.options
-            )
-        except (OpenAIError, JSONDecodeError) as error:
-            raise self._failure(error) from None
-        return self._response(completion, call, time.perf_counter() - started)
+            answer = await client.post("/chat/completions", cast_to=Response, content=call.body(), options=call.options)
+        except OpenAIError as error:  # not as a cause: it holds the request, key and all
+            raise model_error(error, where) from None
+        completion = read_completion(answer.content, answer.headers.get("content-type", ""), where)
+        take_whole(completion, whole, where)
+        screen = call.screen()
+        if screen is not None:
+            screen.add(whole.content or "")
+        raw = ChatCompletion.construct(**completion)
+        return self._response(whole, call, time.perf_counter() - started, screen, raw)[0]
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamItem]:
-        """The reply in pieces, then whole. Leaving the loop early closes the connection."""
-        from openai import OpenAIError
+        """The reply in pieces, then whole. Leaving the loop early closes the connection.
 
-        call = self._call(request)
-        whole, held = Assembly(), isinstance(request.constraint, Choice)
+        Raises:
+            ReplyCut: If it breaks off after pieces of it were given out.
+            ModelError: If the endpoint fails before that.
+            ConfigError: If there is no key, or the request asks for what the model cannot.
+        """
+        from .reading import read_stream
+
+        call, where, whole = self._call(request), self._where(), Assembly()
+        screen, shown = call.screen(), False
         started = time.perf_counter()
         try:
-            async with await self._open(call) as chunks:
-                async for chunk in chunks:
-                    for delta in whole.add(chunk):
-                        if not held or delta.kind != "text":  # an option is told when it is known
+            async with (
+                await self._open(call, where) as answer,
+                aclosing(read_stream(answer.response, whole, where)) as pieces,
+            ):
+                async for deltas in pieces:
+                    for delta in deltas:
+                        if screen is None or delta.kind != "text":
+                            shown = True
                             yield delta
-        except (OpenAIError, JSONDecodeError) as error:
-            raise self._failure(error) from None
-        if whole.finish_reason is None:
-            raise ModelError(f"{self._model}: the stream ended before the reply did", transient=True)
-        response = self._streamed(whole, call, time.perf_counter() - started)
-        if held and response.content:
-            yield Delta(response.content)
+                        elif text := screen.add(delta.text):
+                            shown = True
+                            yield Delta(text)
+        except ModelError as error:
+            if not shown:
+                raise
+            raise ReplyCut.after(self._partial(whole, call, time.perf_counter() - started), error) from None
+        response, last = self._response(whole, call, time.perf_counter() - started, screen)
+        for delta in last:
+            yield delta
         yield response
 
     async def aclose(self) -> None:
         """Closes the connections of every event loop that still runs."""
         await self._endpoint.aclose()
 
-    async def _open(self, call: Call) -> AsyncStream[ChatCompletionChunk]:
-        from openai import APIStatusError, AsyncStream
+    async def _open(self, call: Call, where: Where) -> AsyncStream[ChatCompletionChunk]:
+        """An answer that streams. Only its bytes are used: the package's own decoding costs far more than ours."""
+        from openai import APIStatusError, AsyncStream, OpenAIError
         from openai.types.chat import ChatCompletionChunk
+
+        from .failures import model_error
 
         client = self._endpoint.client()
 
@@ -150,86 +194,68 @@ class OpenAIClient:
                 stream_cls=AsyncStream[ChatCompletionChunk],
             )
 
-        if self._usage_in_stream:
-            try:
-                return await post(usage=True)
-            except APIStatusError as error:
-                if error.status_code not in (400, 422) or "stream_options" not in str(error):
-                    raise
-            self._usage_in_stream = False  # this endpoint doesn't know it; remembered, to ask only once
-        return await post(usage=False)
+        try:
+            if self._usage_in_stream:
+                try:
+                    return await post(usage=True)
+                except APIStatusError as error:
+                    if error.status_code not in (400, 422) or "stream_options" not in str(error):
+                        raise
+                self._usage_in_stream = False  # this endpoint doesn't know it; remembered, to ask only once
+            return await post(usage=False)
+        except OpenAIError as error:
+            raise model_error(error, where) from None
 
     def _call(self, request: ModelRequest) -> Call:
         return Call(request, self._model, self._defaults, self._traits, self._adapter)
 
-    def _failure(self, error: Exception) -> ModelError:
-        """What to raise instead of `error`; without it as a cause, since that holds the request, key and all."""
-        from openai import OpenAIError
+    def _where(self) -> Where:
+        from .failures import Where
 
-        if not isinstance(error, OpenAIError):
-            return ModelError(f"{self._model}: {self._endpoint.host} sent what is no JSON", transient=True)
-        from .failures import model_error
+        return Where(self._model, self._endpoint.host, tuple(self._endpoint.secrets()))
 
-        return model_error(error, self._model, self._endpoint.secrets())
-
-    def _response(self, completion: ChatCompletion, call: Call, seconds: float) -> ModelResponse:
-        choices = getattr(completion, "choices", None)
-        if not choices:  # a string when it was no JSON at all
-            raise ModelError(
-                f"{self._model}: {self._endpoint.host} is no chat-completions endpoint by its answer; check base_url"
-            )
-        choice, message = choices[0], choices[0].message
-        calls = tuple(
-            ToolCall(tool.id or new_id(), tool.function.name, tool.function.arguments or "{}")
-            for tool in message.tool_calls or ()
-            if getattr(tool, "function", None) is not None
-        )
-        if message.function_call is not None:
-            calls = (ToolCall(None, message.function_call.name, message.function_call.arguments or "{}"),)
-        content = message.content or message.refusal or (None if calls else "")
-        model = completion.model or self._model
+    def _response(
+        self, whole: Assembly, call: Call, seconds: float, screen: Screen | None = None, raw: Any = None
+    ) -> tuple[ModelResponse, Sequence[Delta]]:
+        """The response, and what of it has not been shown yet."""
+        content, calls = whole.content, whole.tool_calls
+        finish_reason = whole.finish_reason or ("tool_calls" if calls else "stop")
+        last: Sequence[Delta] = ()
+        usage = self._usage(whole, call.request, seconds)
+        if screen is not None:
+            content, found, last = screen.finish(content)
+            if found:
+                calls, finish_reason = (*calls, *found), "tool_calls"
         response = ModelResponse(
-            content=call.unwrapped(content),
+            content=content,
             tool_calls=calls,
-            finish_reason=choice.finish_reason or "stop",
-            usage=self._usage(completion.usage, model, call.request, content, calls, seconds),
-            model=model,
-            reasoning=reasoning_of(message),
-            logprobs=choice.logprobs.model_dump() if choice.logprobs is not None else None,
-            raw=completion,
-        )
-        return call.parsed(response)
-
-    def _streamed(self, whole: Assembly, call: Call, seconds: float) -> ModelResponse:
-        content, calls, model = whole.content, whole.tool_calls, whole.model or self._model
-        response = ModelResponse(
-            content=call.unwrapped(content),
-            tool_calls=calls,
-            finish_reason=whole.finish_reason or "stop",
-            usage=self._usage(whole.usage, model, call.request, content, calls, seconds),
-            model=model,
+            finish_reason=finish_reason,
+            usage=usage,
+            model=whole.model or self._model,
             reasoning=whole.reasoning,
             logprobs=whole.logprobs,
+            raw=raw,
         )
-        return call.parsed(response)
+        return call.parsed(response), last
 
-    def _usage(
-        self,
-        told: CompletionUsage | None,
-        model: str,
-        request: ModelRequest,
-        content: str | None,
-        calls: Sequence[ToolCall],
-        seconds: float,
-    ) -> Usage:
+    def _partial(self, whole: Assembly, call: Call, seconds: float) -> ModelResponse:
+        return ModelResponse(
+            content=whole.content,
+            tool_calls=whole.tool_calls,
+            finish_reason="cut",
+            usage=self._usage(whole, call.request, seconds),
+            model=whole.model or self._model,
+            reasoning=whole.reasoning,
+        )
+
+    def _usage(self, whole: Assembly, request: ModelRequest, seconds: float) -> Usage:
+        model, told = whole.model or self._model, told_tokens(whole.usage)
         if told is not None:
-            sent, received = told.prompt_tokens or 0, told.completion_tokens or 0
-            details = told.prompt_tokens_details
-            cached = (details.cached_tokens or 0) if details is not None else 0
+            sent, received, cached = told
         else:
             system = [{"role": "system", "content": request.system}] if request.system is not None else []
             sent = count_tokens([*system, *request.messages], model, tools=request.tools).tokens
-            written = (content or "") + "".join(call.name + call.arguments for call in calls)
+            written = (whole.content or "") + "".join(call.name + call.arguments for call in whole.tool_calls)
             received, cached = count_tokens(written, model).tokens, 0
         cost = cost_of((model, self._model), sent, received, cached, self._price)
         return Usage(sent, received, cached, cost, seconds, estimated=told is None)

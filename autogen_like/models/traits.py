@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +32,6 @@ _KNOWN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("o3-mini", {**_STRUCTURED, "context": 200_000}),
     ("o4-mini", {**_STRUCTURED, "images": True, "context": 200_000}),
 )
-_REASONING = ("o1", "o3", "o4", "gpt-5")
 _FIELDS = frozenset(field.name for field in fields(Capabilities))
 
 
@@ -42,12 +41,11 @@ class Traits:
 
     Args:
         capabilities: What it can do.
-        completion_limit: Whether its limit of new tokens is called ``max_completion_tokens`` (OpenAI's reasoning
-            models refuse ``max_tokens``).
+        adapters: Names of what must be rewritten for it: see `autogen_like.models.adapters`.
     """
 
     capabilities: Capabilities
-    completion_limit: bool = False
+    adapters: frozenset[str] = frozenset()
 
 
 def is_openai(base_url: str | None) -> bool:
@@ -58,13 +56,16 @@ def is_openai(base_url: str | None) -> bool:
     return host == "openai.com" or host.endswith(".openai.com")
 
 
-def traits_of(model: str, *, first_party: bool, declared: Mapping[str, Any] | None = None) -> Traits:
+def traits_of(
+    model: str, *, first_party: bool, declared: Mapping[str, Any] | None = None, adapters: Iterable[str] = ()
+) -> Traits:
     """What is known of a model.
 
     Args:
         model: Its name, or that of its Azure deployment.
         first_party: Whether OpenAI or Azure serves it, so that its name can be trusted.
         declared: The configuration's ``capabilities``, which win.
+        adapters: Those that it needs for other reasons than what it is known not to take.
 
     Raises:
         ConfigError: If `declared` names an unknown capability.
@@ -76,13 +77,17 @@ def traits_of(model: str, *, first_party: bool, declared: Mapping[str, Any] | No
         False
     """
     found: dict[str, Any] = {}
+    needs = set(adapters)
     if first_party:
         matching = [(prefix, known) for prefix, known in _KNOWN if model.startswith(prefix)]
         if matching:
             found.update(max(matching, key=lambda pair: len(pair[0]))[1])
+            found.setdefault("images", False)
     if declared:
         unknown = sorted(set(declared) - _FIELDS)
         if unknown:
             raise ConfigError(f"'capabilities' has unknown keys {unknown}; the known ones are {sorted(_FIELDS)}")
         found.update(declared)
-    return Traits(Capabilities(**found), first_party and model.startswith(_REASONING))
+    # What nothing is known of is sent: an endpoint that refuses it says so.
+    needs.update(f"no_{ability}" for ability in ("tools", "images") if found.get(ability) is False)
+    return Traits(Capabilities(**found), frozenset(needs))

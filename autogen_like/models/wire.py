@@ -81,7 +81,27 @@ def wire_messages(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     name = wire.get("name")
     if name is not None and not _NAME.fullmatch(name):
         wire = {**wire, "name": clean_name(name)}
+    calls = wire.get("tool_calls")
+    if calls and not all(_is_object(call["function"].get("arguments")) for call in calls):
+        wire = {**wire, "tool_calls": [_mended(call) for call in calls]}
     yield wire
+
+
+def _is_object(arguments: Any) -> bool:
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except (ValueError, TypeError):
+        return False
+
+
+def _mended(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A call whose arguments are an object: many servers read them, and refuse a conversation for broken ones."""
+    function = call["function"]
+    written = function.get("arguments")
+    if _is_object(written):
+        return call
+    arguments = json.dumps({"broken": written}, ensure_ascii=False) if written else "{}"
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def clean_name(name: str) -> str:

@@ -8,15 +8,13 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types.chat import ChatCompletionChunk
 
 from autogen_like.models.assembly import Assembly
 from autogen_like.models.client import Delta
 
 
-def chunk(delta: dict[str, Any] | None, finish: str | None = None) -> ChatCompletionChunk:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return ChatCompletionChunk.construct(id="1", model="m", object="chat.completion.chunk", created=1, choices=[choice])
+def chunk(delta: dict[str, Any] | None, finish: str | None = None) -> dict[str, Any]:
+    return {"id": "1", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
 
 def assembled(deltas: list[dict[str, Any] | None]) -> tuple[Assembly, list[Delta]]:
@@ -90,9 +88,7 @@ def test_a_name_may_come_in_pieces_or_again_and_again() -> None:
 
 def test_a_last_chunk_without_a_delta_and_a_second_reply_are_no_matter() -> None:
     whole = Assembly()
-    second = ChatCompletionChunk.construct(
-        id="1", model="m", object="chat.completion.chunk", created=1, choices=[{"index": 1, "delta": {"content": "no"}}]
-    )
+    second = {"choices": [{"index": 1, "delta": {"content": "no"}}]}
     for piece in (chunk({"content": "yes"}), second, chunk(None, "stop")):
         list(whole.add(piece))
     assert whole.content == "yes"

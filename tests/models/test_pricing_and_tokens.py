@@ -129,7 +129,9 @@ def test_names_are_trusted_only_where_openai_serves_them() -> None:
     assert not traits_of("gpt-4.1-mini", first_party=False).capabilities.choices
     assert traits_of("x", first_party=False, declared={"context": 9}).capabilities.context == 9
     assert not traits_of("o1-mini", first_party=True).capabilities.tools
-    assert traits_of("o3", first_party=True).completion_limit
+    assert traits_of("o1-mini", first_party=True).adapters == {"no_tools", "no_images"}
+    assert traits_of("gpt-4", first_party=True).adapters == {"no_images"}
+    assert not traits_of("gpt-4", first_party=False).adapters
     assert is_openai(None)
     assert is_openai("https://eu.api.openai.com/v1")
     assert not is_openai("https://openai.com.example.org/v1")
