@@ -63,7 +63,7 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
         return
     decoder = EventDecoder()
     events, done = False, False
-    broken = (ModelError, *transport_errors())
+    broken: tuple[type[Exception], ...] = (ModelError, *transport_errors())
     try:
         async for piece in pieces:
             payloads = decoder.feed(piece)

@@ -32,6 +32,9 @@ class Reply:
         headers: Further headers.
         body: What to send instead of a completion: a dict is written as JSON, text and bytes are sent as they are.
         chunks: What to stream instead of the completion's chunks: dicts, or lines of text as they are.
+        cut: How many bytes of the body are sent before the connection ends. None: all.
+        reset: The connection ends with a reset (at `cut`, or instead of an answer).
+        hang: No more is said (after `cut` bytes, or at all) until the client leaves or the server stops.
 
     Example:
         >>> Reply("Hello", piece=3).completion({"model": "m"})["choices"][0]["message"]["content"]
@@ -54,6 +57,9 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     chunks: Sequence[Any] | None = None
+    cut: int | None = None
+    reset: bool = False
+    hang: bool = False
 
     @classmethod
     def error(

@@ -6,6 +6,10 @@ It is a real server on a real port, in threads of its own, made of the standard 
 from __future__ import annotations
 
 import json
+import os
+import selectors
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,6 +52,7 @@ class OpenAIServer:
     Attributes:
         requests: All requests so far, oldest first.
         hung_up: How many streams were left by the client before their end.
+        stopping: Set when the server stops: what hangs waits for it.
 
     Example:
         >>> import json, urllib.request
@@ -73,6 +78,7 @@ class OpenAIServer:
         self._checks = tuple(checks)
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
+        self.stopping = threading.Event()
 
     @property
     def url(self) -> str:
@@ -87,12 +93,14 @@ class OpenAIServer:
         return f"{self.url}/v1"
 
     def __enter__(self) -> Self:
+        self.stopping.clear()
         self._server = _Server(self)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), name="openai-stand-in", daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         server, self._server = self._server, None
+        self.stopping.set()
         if server is not None:
             server.shutdown()
             server.server_close()
@@ -169,37 +177,65 @@ class _Handler(BaseHTTPRequestHandler):
         reply = owner.answer(recorded)
         if reply.delay:
             time.sleep(reply.delay)
-        if reply.body is not None or reply.status != 200:
-            self._send(reply.status, reply.headers, reply.body if reply.body is not None else error_body("An error"))
+        if reply.cut is None and (reply.hang or reply.reset):
+            self._leave(reply)
+        elif body.get("stream") and reply.chunks is not None:
+            self._stream(reply, body)
+        elif reply.body is not None or reply.status != 200:
+            body = reply.body if reply.body is not None else error_body("An error")
+            self._send(reply.status, reply.headers, body, reply)
         elif body.get("stream"):
             self._stream(reply, body)
         else:
-            self._send(200, reply.headers, reply.completion(body))
+            self._send(200, reply.headers, reply.completion(body), reply)
 
-    def _send(self, status: int, headers: Mapping[str, str], body: Any) -> None:
+    def _send(self, status: int, headers: Mapping[str, str], body: Any, reply: Reply | None = None) -> None:
         is_json = not isinstance(body, str | bytes)
         data = json.dumps(body).encode() if is_json else body.encode() if isinstance(body, str) else body
-        self.send_response(status)
-        fixed = {"Content-Type": "application/json" if is_json else "text/plain", "Content-Length": str(len(data))}
-        for name, value in {**fixed, **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
+        kind = "application/json" if is_json else "text/plain"
+        self._head(status, {"Content-Type": kind, "Content-Length": str(len(data)), **headers})
+        if reply is None or reply.cut is None:
+            self.wfile.write(data)
+        else:
+            self.wfile.write(data[: reply.cut])
+            self._leave(reply)
 
     def _stream(self, reply: Reply, body: Mapping[str, Any]) -> None:
-        self.send_response(200)
-        fixed = {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}
-        for name, value in {**fixed, **reply.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        self._head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", **reply.headers})
+        left = reply.cut
         try:
             for chunk in reply.stream(body):
                 line = chunk if isinstance(chunk, str) else f"data: {json.dumps(chunk)}\n\n"
-                data = line.encode()
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                data = line.encode("utf-8", "surrogatepass")
+                if left is not None:
+                    data, left = data[:left], left - len(data)
+                if data:  # an empty chunk would end the answer
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                if left is not None and left <= 0:
+                    self._leave(reply)
+                    return
                 if reply.pause:
                     time.sleep(reply.pause)
             self.wfile.write(b"0\r\n\r\n")
         except OSError:
             self.server.owner.hung_up += 1
             self.close_connection = True
+
+    def _head(self, status: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _leave(self, reply: Reply) -> None:
+        """Says nothing more: at once, or after the client lost its patience."""
+        self.close_connection = True
+        if reply.hang:
+            readable = selectors.DefaultSelector()
+            with readable:
+                readable.register(self.connection, selectors.EVENT_READ)  # what a client that leaves makes it
+                while not self.server.owner.stopping.is_set() and not readable.select(0.05):
+                    pass
+        if reply.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())  # without the farewell that the server's own way sends first
