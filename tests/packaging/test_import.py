@@ -24,6 +24,17 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
     assert "autogen_like" in loaded
 
 
+def test_agents_groups_and_clients_load_no_heavy_library_either() -> None:
+    code = (
+        "import sys;"
+        "from autogen_like import AssistantAgent, GroupChat, GroupChatManager, OpenAIClient, UserProxyAgent;"
+        "AssistantAgent('ada', llm_config={'model': 'm', 'api_key': 'k'});"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert set(loaded).isdisjoint(HEAVY)
+
+
 def test_importing_the_package_loads_none_of_its_rooms() -> None:
     code = "import sys, autogen_like; print(*[name for name in sys.modules if name.startswith('autogen_like.')])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import engine as _engine  # noqa: F401 - loads torch, or says that it is missing
+
+# isort: split
 import torch
 from torch import Tensor
 
