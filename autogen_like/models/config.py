@@ -22,7 +22,6 @@ from .config_lists import (
 from .custom import CustomClient
 from .endpoint import API_TYPES
 from .fallback import Fallback
-from .openai import OUR_KEYS, OpenAIClient
 from .pricing import check_price
 from .ratelimit import RateLimit
 from .retry import Retry
@@ -219,6 +218,8 @@ def _innermost(entry: dict[str, Any], custom: Custom) -> tuple[ModelClient, int]
         return CustomClient(entry, custom.get(str(entry["model_client_cls"]))), 0
     if not isinstance(model, str):
         return _given(model), 0
+    from .openai import OUR_KEYS, OpenAIClient  # of many parts: only where a model has a name
+
     if model.startswith(_LOCAL):
         from .local import LocalClient
 
