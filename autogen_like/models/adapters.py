@@ -25,8 +25,8 @@ _REWRITES: dict[str, Rewrite] = {
     "no_tools": no_tools,
     "no_parallel_tools": no_parallel_tools,
     "no_images": no_images,
+    "no_name": no_name,  # before a system message gets into what somebody says
     "no_system": no_system,
-    "no_name": no_name,
     "alternate": alternate,
 }
 NAMES = (*_REWRITES, "reasoning", "completion_limit")

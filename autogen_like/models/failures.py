@@ -17,6 +17,7 @@ _TRANSIENT = frozenset({408, 409, 425, 429})
 _LASTING = frozenset({"insufficient_quota", "billing_hard_limit_reached", "invalid_api_key"})
 _PASSING = "; this may pass: raise 'max_retries' in llm_config, or name another model in its 'config_list'"
 _NO_ENDPOINT = "is no chat-completions endpoint by its answer"
+_BROKEN_OFF = frozenset({"ReadError", "RemoteProtocolError", "DecodingError"})
 _CURES = {
     401: "; check api_key in llm_config, or the environment's OPENAI_API_KEY",
     403: "; the key has no right to this model",
@@ -76,6 +77,8 @@ def model_error(error: Exception, where: Where) -> ModelError:
         return where.failed("timed out; raise 'timeout' in llm_config if the model needs longer", transient=True)
     if isinstance(error, APIConnectionError):
         cause = error.__cause__
+        if cause is not None and type(cause).__name__ in _BROKEN_OFF:
+            return model_error(cause, where)  # type: ignore[arg-type]
         detail = f" ({_named(cause)})" if cause is not None else ""
         return where.failed(
             f"could not be reached: no connection{detail}; check base_url and the network", transient=True
@@ -187,8 +190,10 @@ def no_choice(where: Where) -> ModelError:
     return where.failed(f"answered without a reply ('choices' is empty){_PASSING}", transient=True)
 
 
-def ended_early(where: Where, content_type: str, *, events: bool) -> ModelError:
-    """For a stream that ended before the reply did."""
+def ended_early(where: Where, content_type: str, *, events: bool | None) -> ModelError:
+    """For a stream that ended before the reply did; `events` is None where nothing came at all."""
+    if events is None:
+        return where.failed(f"sent an empty answer{_PASSING}", transient=True)
     if not events and "event-stream" not in content_type:
         return where.failed(f"{_NO_ENDPOINT} ({content_type or 'of no type'}); check base_url")
     return where.failed(f"ended the stream before the reply did{_PASSING}", transient=True)

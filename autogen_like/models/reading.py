@@ -62,12 +62,14 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
         yield await _read_unstreamed(pieces, kind, whole, where)
         return
     decoder = EventDecoder()
-    events, done = False, False
+    events: bool | None = None
+    done = False
     broken: tuple[type[Exception], ...] = (ModelError, *transport_errors())
     try:
         async for piece in pieces:
             payloads = decoder.feed(piece)
             if not payloads:
+                events = events or False
                 continue
             events = True
             deltas, done = _take(payloads, whole, where)
@@ -78,7 +80,7 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
                 break
         else:
             payloads = decoder.finish()
-            events = events or bool(payloads)
+            events = True if payloads else events
             deltas, done = _take(payloads, whole, where)
             if deltas:
                 yield deltas
