@@ -135,7 +135,8 @@ class Assembly:
     def _add_call(self, piece: Json) -> Delta:
         function = piece.get("function") or {}
         call = self._call_for(piece.get("index"), piece.get("id"), function.get("name"))
-        call.id = call.id or piece.get("id") or None
+        if piece.get("id") and not call.id:
+            call.id = str(piece["id"])
         return self._extend(call, function)
 
     def _call_for(self, index: int | None, told: str | None, name: str | None) -> _Call:
@@ -177,8 +178,8 @@ class Assembly:
             half = self._halves.pop(where, "")
             if half and "\udc00" <= text[0] <= "\udfff":
                 text = (half + text[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le") + text[1:]
-            else:
-                text = half + text
+            elif half:
+                text = f"\ufffd{text}"
         if "\ud800" <= text[-1] <= "\udbff":
             self._halves[where] = text[-1]
             text = text[:-1]
