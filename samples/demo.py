@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Literal
 
-from _model import arguments, llm_config
+from _model import start
 
 from autogen_like import (
     AssistantAgent,
@@ -37,30 +37,37 @@ def look_up(planet: Literal["Mars", "Saturn", "Venus"]) -> str:
 
 
 def member(name: str, task: str, model: dict[str, Any], **settings: Any) -> AssistantAgent:
-    """A member of the group that is reminded of its task each time it speaks, which helps a small model most."""
-    agent = AssistantAgent(name, f"You are a {name}.", description=task, llm_config=model, **settings)
-    reminder = {"role": "user", "content": task}
-    agent.register_hook("process_all_messages_before_reply", lambda messages: [*messages, reminder])
+    """A member of the group whose model is told its task last, after what was asked and looked up.
+
+    That helps a small model most: it copies what it sees. A larger one may see all that was said.
+    """
+    agent = AssistantAgent(name, "You are a helpful assistant.", description=task, llm_config=model, **settings)
+
+    def briefed(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if not agent.tools:
+            known = [message for message in messages if message.get("name") == "user" or message["role"] == "tool"]
+            messages = [{"role": "user", "content": message["content"]} for message in known]
+        return [*messages, {"role": "user", "content": task}]
+
+    agent.register_hook("process_all_messages_before_reply", briefed)
     return agent
 
 
 def group(model: dict[str, Any]) -> tuple[UserProxyAgent, GroupChatManager]:
     """The user and the group's manager."""
     user = UserProxyAgent("user", human_input_mode="NEVER")
-    astronomer = member(
-        "astronomer",
-        "Say in one sentence what you found out about the planet.",
-        {**model, "tool_choice": "required"},
-        tools=[look_up],
-    )
-    teacher = member("teacher", "Explain this to a child in one short sentence.", model)
-    poet = member("poet", "Write a short rhyme about the planet.", model)
-    editor = member("editor", "Sum up what was said in one short sentence.", model)
+    # It must begin with a call; once it has the answer, it is free to speak.
+    caller = {**model, "tool_choice": "required"}
+    astronomer = member("astronomer", "What is special about this planet?", caller, tools=[look_up])
+    storyteller = member("storyteller", "Begin a bedtime story about this planet with one sentence.", model)
+    poet = member("poet", "Write a two-line poem about the planet.", model)
+    editor = member("editor", "Write a headline about this planet.", model)
     chat = GroupChat(
-        [astronomer, teacher, poet, editor],
+        [user, astronomer, storyteller, poet, editor],
         allowed_or_disallowed_speaker_transitions={
-            astronomer: [teacher, poet],
-            teacher: [poet, editor],
+            user: [astronomer],
+            astronomer: [storyteller, poet],
+            storyteller: [poet, editor],
             poet: [editor],
         },
         speaker_transitions_type="allowed",
@@ -68,9 +75,9 @@ def group(model: dict[str, Any]) -> tuple[UserProxyAgent, GroupChatManager]:
     return user, GroupChatManager(chat, llm_config=model)
 
 
-async def main(model: dict[str, Any], planet: str = "Saturn") -> ChatResult:
+async def main(model: dict[str, Any], planet: str = "Venus") -> ChatResult:
     """Holds the chat, with every token on the terminal as it comes, and prints what it took."""
-    user, manager = group({**model, "temperature": 0, "max_tokens": 60})
+    user, manager = group(model)
     task = f"Look up the planet {planet} and tell me about it."
     run = user.run(manager, task, stop=SaidBy("editor") | MaxMessages(12))
     run.subscribe(ConsolePrinter(stream=True))
@@ -80,4 +87,4 @@ async def main(model: dict[str, Any], planet: str = "Saturn") -> ChatResult:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(llm_config(arguments(__doc__).model)))
+    start(lambda model: asyncio.run(main(model)), temperature=0, max_tokens=60)

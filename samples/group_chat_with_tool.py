@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from _model import arguments, llm_config
+from _model import start
 
 from autogen_like import (
     AssistantAgent,
@@ -42,4 +42,4 @@ def main(model: dict[str, Any]) -> ChatResult:
 
 
 if __name__ == "__main__":
-    main({**llm_config(arguments(__doc__).model), "temperature": 0, "max_tokens": 60})
+    start(main, temperature=0, max_tokens=60)

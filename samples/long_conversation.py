@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from _model import arguments, llm_config
+from _model import start
 
 from autogen_like import AssistantAgent, ChatResult, Event, MaxMessages, MessageAdded, Notice
 from autogen_like.agents.context import Compact, FitWindow, ShortenToolResults
@@ -43,4 +43,4 @@ async def main(model: dict[str, Any], turns: int = 12) -> ChatResult:
 
 
 if __name__ == "__main__":
-    asyncio.run(main({**llm_config(arguments(__doc__).model), "temperature": 0, "max_tokens": 40}))
+    start(lambda model: asyncio.run(main(model)), temperature=0, max_tokens=40)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from _model import arguments, llm_config
+from _model import start
 
 from autogen_like import AssistantAgent, ChatResult, UserProxyAgent
 
@@ -37,4 +37,4 @@ def main(model: dict[str, Any]) -> list[ChatResult]:
 
 
 if __name__ == "__main__":
-    main({**llm_config(arguments(__doc__).model), "temperature": 0, "max_tokens": 60})
+    start(main, temperature=0, max_tokens=60)
