@@ -75,20 +75,28 @@ class Assembly:
 
     def add(self, chunk: Json) -> Sequence[Delta]:
         """Takes the next chunk in, and gives what is new in it."""
-        model, usage = chunk.get("model"), chunk.get("usage")
-        if model:
+        get = chunk.get
+        model, usage = get("model"), get("usage")
+        if model and model != self.model:
             self.model = str(model)
         if usage:
             self.usage = usage
         deltas: list[Delta] = []
-        for choice in chunk.get("choices") or ():
-            if choice.get("index"):
+        for choice in get("choices") or ():
+            told = choice.get
+            if told("index"):
                 continue  # the second reply of several, which nobody waits for
             self.started = True
-            delta = choice.get("delta")
+            delta = told("delta")
             if delta:  # some endpoints leave it out of the last chunk
                 self._add_delta(delta, deltas)
-            self._end_choice(choice)
+            if told("finish_reason"):
+                self.finish_reason = str(choice["finish_reason"])
+            logprobs = told("logprobs")
+            if logprobs and logprobs.get("content"):
+                if self.logprobs is None:
+                    self.logprobs = {"content": []}
+                self.logprobs["content"].extend(logprobs["content"])
         return deltas
 
     def add_whole(self, completion: Json) -> Sequence[Delta]:
@@ -101,36 +109,32 @@ class Assembly:
             choices.append({**choice, "delta": {**message, "tool_calls": numbered}})
         return self.add({**completion, "choices": choices})
 
-    def _end_choice(self, choice: Json) -> None:
-        if choice.get("finish_reason"):
-            self.finish_reason = str(choice["finish_reason"])
-        logprobs = choice.get("logprobs")
-        if logprobs and logprobs.get("content"):
-            if self.logprobs is None:
-                self.logprobs = {"content": []}
-            self.logprobs["content"].extend(logprobs["content"])
-
     def _add_delta(self, delta: Json, deltas: list[Delta]) -> None:
+        if len(delta) == 1 and "content" in delta:  # nearly always
+            self._add_text(delta["content"], deltas)
+            return
         thought = delta.get("reasoning_content") or delta.get("reasoning")  # no part of OpenAI's form, but common
         if thought and isinstance(thought, str):
             thought = self._joined("reasoning", thought)
             if thought:
                 self._reasoning.append(thought)
                 deltas.append(Delta(thought, "reasoning"))
-        text = delta.get("content") or delta.get("refusal")
-        if text:
-            if not isinstance(text, str):
-                text = _text_of(text)
-            text = self._joined("text", text) if text else text
-            if text:
-                self._text.append(text)
-                deltas.append(Delta(text))
+        self._add_text(delta.get("content") or delta.get("refusal"), deltas)
         deltas.extend(map(self._add_call, delta.get("tool_calls") or ()))
         retired = delta.get("function_call")
         if retired:
             if self._retired is None:
                 self._retired = _Call(0)
             deltas.append(self._extend(self._retired, retired))
+
+    def _add_text(self, text: Any, deltas: list[Delta]) -> None:
+        if text and not isinstance(text, str):
+            text = _text_of(text)
+        if text and (self._halves or text[-1] >= "\ud800"):
+            text = self._joined("text", text)
+        if text:
+            self._text.append(text)
+            deltas.append(Delta(text))
 
     def _add_call(self, piece: Json) -> Delta:
         function = piece.get("function") or {}

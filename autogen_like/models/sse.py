@@ -34,6 +34,14 @@ class EventDecoder:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Takes the next bytes, and gives the data of each event that they end."""
+        if piece[:6] == b"data: " and piece[-2:] == b"\n\n" and not (self._parts or self._data or b"\r" in piece):
+            events = piece[6:-2].split(b"\n\ndata: ")
+            if piece.count(b"\n") == 2 * len(events):  # nearly always: whole events of one line each, and nothing else
+                self._started, self._after_cr = True, False
+                return events
+        return self._feed(piece)
+
+    def _feed(self, piece: bytes) -> list[bytes]:
         if self._after_cr or b"\r" in piece:
             piece = self._without_cr(piece)
         if b"\n" not in piece:
@@ -50,11 +58,15 @@ class EventDecoder:
         if rest:
             self._parts.append(rest)
         events: list[bytes] = []
+        data = self._data
         for line in lines:
             if line:
-                self._take(line)
-            elif self._data:
-                events.append(self._dispatch())
+                field, _, value = line.partition(b":")
+                if field in (b"data", b"error"):  # some servers tell errors in a field of that name
+                    data.append(value.removeprefix(b" "))
+            elif data:
+                events.append(data[0] if len(data) == 1 else b"\n".join(data))
+                data.clear()
         return events
 
     def finish(self) -> list[bytes]:
@@ -62,16 +74,6 @@ class EventDecoder:
         events = self.feed(b"\n\n")
         self._parts.clear()
         return events
-
-    def _take(self, line: bytes) -> None:
-        field, _, value = line.partition(b":")
-        if field in (b"data", b"error"):  # some servers tell errors in a field of that name
-            self._data.append(value[1:] if value[:1] == b" " else value)
-
-    def _dispatch(self) -> bytes:
-        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        self._data.clear()
-        return data
 
     def _without_cr(self, piece: bytes) -> bytes:
         if self._after_cr and piece[:1] == b"\n":

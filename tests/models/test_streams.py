@@ -244,7 +244,13 @@ async def test_half_an_emoji_in_a_chunk_is_no_broken_stream() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200), cuts)
+@given(
+    st.binary(max_size=200)
+    | st.lists(
+        st.sampled_from([b"data: ", b"data:", b"\n", b"\n\n", b"\r\n", b"\r", b" ", b"x", b"id: 1", b"\xef\xbb\xbf"])
+    ).map(b"".join),
+    cuts,
+)
 def test_whatever_bytes_come_the_decoder_says_the_same_however_they_are_cut(data: bytes, where: list[int]) -> None:
     decoder, whole = EventDecoder(), EventDecoder()
     parted = [event for piece in pieces_of(data, where) for event in decoder.feed(piece)] + decoder.finish()
