@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from .models.client import ModelClient as ModelClient
     from .models.client import ModelRequest as ModelRequest
     from .models.client import ModelResponse as ModelResponse
+    from .models.client import ReplyCut as ReplyCut
     from .models.config import LLMConfig as LLMConfig
     from .models.config import client_from as client_from
     from .models.config import config_list_from_dotenv as config_list_from_dotenv
@@ -236,6 +237,7 @@ _MODULES = {
     "ModelClient": "autogen_like.models.client",
     "ModelRequest": "autogen_like.models.client",
     "ModelResponse": "autogen_like.models.client",
+    "ReplyCut": "autogen_like.models.client",
     "LLMConfig": "autogen_like.models.config",
     "client_from": "autogen_like.models.config",
     "config_list_from_dotenv": "autogen_like.models.config",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..core.sync import run as run_sync
 from ..core.termination import StopCondition, StopReason
 from ..core.transcript import Transcript
 from ..models.cache_stores import AbstractCache
+from ..models.layer import check_client
 from ..observe.console import ConsolePrinter
 from .agent import as_participant, call
 from .backends.function import FunctionBackend
@@ -134,6 +135,7 @@ class ChatsMixin(HistoryMixin):
             if isinstance(recipient, ChatsMixin):
                 recipient.reply_at_receive[self] = True
             conversation.silent = bool(options.silent or self.silent)
+            check_models((*conversation.participants, recipient))
             with conversation.held_by(run):
                 opening = await self._opening(run, conversation, recipient, options)
                 return await self._held(run, conversation, opening, recipient, options)
@@ -262,6 +264,7 @@ class ChatsMixin(HistoryMixin):
             chat = Conversation((asker, agent), Solo(agent), lambda one: others[id(one)], transcript)
             self._conversations[asker] = chat
             chat.silent = bool(options.silent or self.silent)
+            check_models(chat.participants)
             with chat.held_by(run):
                 message = options.message
                 if callable(message):
@@ -348,6 +351,18 @@ def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversa
     pair = Pair(as_participant(sender), as_participant(recipient), options.max_turns)
     others = {id(pair.initiator): recipient, id(pair.recipient): sender}
     return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)])
+
+
+def check_models(participants: Iterable[object]) -> None:
+    """Checks that the models of all who take part could be asked, before any of them is.
+
+    Raises:
+        ConfigError: If one couldn't; says why, and how to mend it.
+    """
+    for participant in participants:
+        client = getattr(participant, "model_client", None)
+        if client is not None:
+            check_client(client)
 
 
 def _streams(participant: object) -> bool:

@@ -153,6 +153,17 @@ class Endpoint:
             f"no API key for model {model!r} at {self.host}: set {variable}, or 'api_key' in llm_config{own}"
         )
 
+    def check(self) -> None:
+        """Checks that there are credentials.
+
+        Raises:
+            ConfigError: If there are none; names the setting.
+        """
+        if self.api_type == "azure":
+            self._azure_credentials()
+        else:
+            self._key()
+
     def _azure_credentials(self) -> dict[str, Any]:
         provider = self._config.get("azure_ad_token_provider")
         if provider is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.errors import ConfigError, ModelError
 from .client import Capabilities, Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
-from .layer import identity_of, streaming
+from .layer import check_client, identity_of, streaming
 
 
 class Fallback:
@@ -53,6 +53,22 @@ class Fallback:
     def identity(self) -> Mapping[str, Any]:
         """What tells its answers from those of other clients."""
         return {"model": self.model, "fallback": [dict(identity_of(client)) for client in self.clients]}
+
+    def check(self) -> None:
+        """Checks that one of them could be asked.
+
+        Raises:
+            ConfigError: If none could; the first one's reason.
+        """
+        reasons: list[ConfigError] = []
+        for client in self.clients:
+            try:
+                check_client(client)
+            except ConfigError as error:
+                reasons.append(error)
+            else:
+                return
+        raise reasons[0]
 
     async def complete(self, request: ModelRequest) -> ModelResponse:
         """The first answer.

@@ -36,6 +36,10 @@ class Layer:
         """What tells the client's answers from those of others."""
         return identity_of(self.client)
 
+    def check(self) -> None:
+        """Checks the client inside; see `check_client`."""
+        check_client(self.client)
+
     async def aclose(self) -> None:
         """Frees the connections of the client inside."""
         await self.client.aclose()
@@ -48,6 +52,17 @@ def identity_of(client: ModelClient) -> Mapping[str, Any]:
         found: Mapping[str, Any] = identity()
         return found
     return {"model": client.model, "class": f"{type(client).__module__}.{type(client).__qualname__}"}
+
+
+def check_client(client: ModelClient) -> None:
+    """Checks that a client could be asked, without asking it: with its own ``check()``, where it has one.
+
+    Raises:
+        ConfigError: If it couldn't: there is no key, or no model file.
+    """
+    check = getattr(client, "check", None)
+    if callable(check):
+        check()
 
 
 @asynccontextmanager

@@ -56,7 +56,7 @@ class OpenAIClient:
             the configuration names, or that are known by the model's name (see ``docs/adapters.md``).
 
     Raises:
-        ConfigError: If something in the configuration cannot be. A missing key is reported by the first request.
+        ConfigError: If something in the configuration cannot be. `check`, and the first request, report a missing key.
 
     Example:
         >>> OpenAIClient({"model": "gpt-4.1-mini", "api_key": "sk-secret"})
@@ -84,6 +84,14 @@ class OpenAIClient:
 
     def __repr__(self) -> str:
         return f"OpenAIClient(model={self._model!r}, host={self._endpoint.host!r})"
+
+    def check(self) -> None:
+        """Checks that there is a key; chats do so before the first message.
+
+        Raises:
+            ConfigError: If there is none; names the setting.
+        """
+        self._endpoint.check()
 
     @property
     def model(self) -> str:

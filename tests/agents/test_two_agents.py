@@ -304,3 +304,34 @@ def test_a_subclass_may_override_generate_reply():
     loud = Loud("loud", llm_config=ScriptedModel(["quiet"]), human_input_mode="NEVER")
     result = user().initiate_chat(loud, message="hi", max_turns=1, silent=True)
     assert texts(result.chat_history) == ["hi", "QUIET"]
+
+
+def test_a_missing_key_is_said_before_anything_is_spent(monkeypatch):
+    from autogen_like import GroupChat, GroupChatManager, MissingExtra
+
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    a = AssistantAgent("a", llm_config=ScriptedModel(lambda _: "x"), description="a")
+    b = AssistantAgent("b", llm_config={"model": "gpt-4.1-mini", "max_retries": 1}, description="b")
+    group = GroupChatManager(GroupChat([a, b], speaker_selection_method="round_robin"))
+    for start in (
+        lambda: user().initiate_chat(group, message="hi", silent=True),
+        lambda: a.initiate_chat(b, message="hi", silent=True),
+        lambda: asyncio.run(b.run(message="hi")._wait()),
+    ):
+        with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+            start()
+    assert a.model_client.calls == 0
+    missing = AssistantAgent("c", llm_config={"model": "local:no-such-model"})
+    with pytest.raises((ConfigError, MissingExtra), match="models pull"):
+        a.initiate_chat(missing, message="hi", silent=True)
+
+
+def test_one_of_several_models_with_a_key_is_enough(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    config = {"config_list": [{"model": "gpt-4.1-mini"}, {"model": ScriptedModel(["from the second"])}]}
+    bob = AssistantAgent("bob", llm_config=config)
+    from autogen_like.models.layer import check_client
+
+    check_client(bob.model_client)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        check_client(AssistantAgent("eve", llm_config={"config_list": [{"model": "gpt-4.1-mini"}] * 2}).model_client)
