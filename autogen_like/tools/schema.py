@@ -67,11 +67,19 @@ def tool_dict(signature: Signature, name: str | None = None, description: str | 
 
 
 def parameters_schema(signature: Signature) -> dict[str, Any]:
-    """The JSON schema of what a function takes.
+    """The JSON schema of what a function takes: made once for it, and copied, so that everybody may edit theirs.
 
     Raises:
         ToolSchemaError: If a hint has no JSON schema.
     """
+    made = signature.derived.get("schema")
+    if made is None:
+        made = signature.derived["schema"] = _parameters_schema(signature)
+    schema: dict[str, Any] = copy.deepcopy(made)
+    return schema
+
+
+def _parameters_schema(signature: Signature) -> dict[str, Any]:
     shown = [parameter for parameter in signature.parameters if parameter.hint is not EMPTY]
     schemas, definitions = _pydantic_schemas(signature.name, shown)
     properties: dict[str, Any] = {}
@@ -151,8 +159,16 @@ def arguments_validator(signature: Signature) -> Validate:
     """What checks and converts the JSON that a model sends into keyword arguments.
 
     Omitted parameters stay omitted, so that the function's own defaults hold. A parameter without a hint, or with one
-    that pydantic doesn't know, takes whatever is sent.
+    that pydantic doesn't know, takes whatever is sent. Made once for a function.
     """
+    made = signature.derived.get("validator")
+    if made is None:
+        made = signature.derived["validator"] = _arguments_validator(signature)
+    validate: Validate = made
+    return validate
+
+
+def _arguments_validator(signature: Signature) -> Validate:
     try:
         return _validator(signature, [_accepted(p) for p in signature.parameters])
     except _UNUSABLE:

@@ -11,7 +11,7 @@ import inspect
 import warnings
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -53,6 +53,7 @@ class Signature:
         context: Name of the parameter that takes a `ToolContext`, if there is one.
         catches_all: Whether it has ``**kwargs``.
         problems: Why it can't be described to a model, each with its cure; empty where it can.
+        derived: What was made of it and is costly to make: its schema and the check of arguments.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Signature:
     context: str | None
     catches_all: bool
     problems: tuple[str, ...]
+    derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by whoever derives it
 
 
 _known: weakref.WeakKeyDictionary[Callable[..., Any], Signature] = weakref.WeakKeyDictionary()
