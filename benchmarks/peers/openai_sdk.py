@@ -1,0 +1,81 @@
+"""OpenAI Agents SDK; see ../turns.py. It has agents and hand-offs, so the benchmark hands the words from one to the other.
+
+A turn: a run of the agent whose turn it is, given its own history of the conversation and what the other said. Tracing,
+which would send the conversation away, is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from agents import Agent, ModelResponse, RunConfig, Runner, Usage, function_tool, set_tracing_disabled
+from agents.models.interface import Model
+from measure import QUESTION, Contestant, Job, Run, main, say
+from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
+
+set_tracing_disabled(True)
+QUIET = RunConfig(tracing_disabled=True)
+
+
+class Instant(Model):
+    def __init__(self, delay: float = 0, adds: bool = False):
+        self.delay, self.adds = delay, adds
+
+    async def get_response(self, system_instructions, input, *_, **__):  # noqa: A002
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        if not self.adds:
+            output = words(say())
+        elif isinstance(input, list) and input[-1].get("type") == "function_call_output":
+            output = words("3")
+        else:
+            output = ResponseFunctionToolCall(
+                arguments='{"a": 1, "b": 2}', call_id="c", name="add", type="function_call"
+            )
+        return ModelResponse([output], Usage(), None)
+
+    def stream_response(self, *_, **__):
+        raise NotImplementedError
+
+
+def words(text: str) -> ResponseOutputMessage:
+    content = [ResponseOutputText(annotations=[], text=text, type="output_text")]
+    return ResponseOutputMessage(id="m", content=content, role="assistant", status="completed", type="message")
+
+
+def two(turns: int, delay: float) -> Job:
+    agents = [Agent(name, model=Instant(delay)) for name in "ab"]
+
+    async def job():
+        histories = [[], []]
+        words = say()
+        said = [words]
+        for turn in range(1, turns):
+            index = turn % 2
+            given = [*histories[index], {"role": "user", "content": words}]
+            result = await Runner.run(agents[index], given, run_config=QUIET)
+            histories[index] = result.to_input_list()
+            words = result.final_output
+            said.append(words)
+        job.held = histories
+        return said
+
+    return job
+
+
+async def add(a: int, b: int) -> int:
+    """Adds."""
+    return a + b
+
+
+def tool() -> Run:
+    bob = Agent("bob", instructions="You add.", model=Instant(adds=True), tools=[function_tool(add)])
+
+    async def run() -> str:
+        return (await Runner.run(bob, QUESTION, run_config=QUIET)).final_output
+
+    return run
+
+
+if __name__ == "__main__":
+    main(Contestant(two, None, tool))
