@@ -1,76 +1,190 @@
-"""The framework's own work per turn, beside its peers': the same instant model, process CPU time, side by side.
+"""The framework's own work, beside its peers': the same instant model, process CPU time, side by side in one run.
 
-    python benchmarks/turns.py                 # ours, and each peer whose environment is there
-    python benchmarks/turns.py --install       # makes the peers' environments first (benchmarks/.peers/)
+    python benchmarks/turns.py                  # ours, a bare loop, and each peer whose environment is there
+    python benchmarks/turns.py --install        # makes the peers' environments first (benchmarks/.peers/, 600 MB)
+    python benchmarks/turns.py --markdown       # the same as a page of the documentation has it
+    python benchmarks/turns.py --only ours bare # some of them
 
-Times are medians of several rounds that alternate between the contestants, so that a machine that changes its speed
-changes it for all. A turn is one message.
+What is measured is said in peers/measure.py, what a turn of each peer is in its script beside that. Each number is the
+median of several rounds that alternate between the contestants, so that a machine that changes its speed changes it for
+all. A peer that has no way to do something has "none".
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from report import Results, show
+
 HERE = Path(__file__).parent
-PEERS = {"autogen 0.2.40": ("autogen_02", ["autogen-agentchat==0.2.40", "openai==1.109.1", "numpy<2"])}
-TURNS = (50, 200, 800, 5000)
-LABELS = {"two": "two agents", "group": "group of five", "group_events": "the same, events on", "tool": "tool run"}
+PEERS = HERE / ".peers"
+TURNS = (50, 200, 800)
+FAR = 5000
 
 
-def environment(name: str, packages: list[str], *, install: bool) -> Path | None:
-    folder = HERE / ".peers" / name
-    python = folder / "bin" / "python"
-    if not python.exists() and install:
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
-    return python if python.exists() else None
+@dataclass(frozen=True)
+class Contestant:
+    """Who is measured.
+
+    Attributes:
+        script: Its file in peers/.
+        title: Its column.
+        names: What a program that uses it imports.
+        packages: What its environment holds; nothing where it runs in ours.
+        far: Whether conversations of 5,000 turns are short work for it.
+    """
+
+    script: str
+    title: str
+    names: str
+    packages: tuple[str, ...] = ()
+    far: bool = False
+
+    def python(self, *, install: bool) -> Path | None:
+        """The interpreter of its environment; None where that isn't there."""
+        if not self.packages:
+            return Path(sys.executable)
+        folder = PEERS / self.script
+        python = folder / "bin" / "python"
+        if not python.exists() and install:
+            venv.create(folder, with_pip=True)
+            subprocess.run([python, "-m", "pip", "install", "-q", *self.packages], check=True)
+        return python if python.exists() else None
 
 
-def measured(python: str | Path, script: str, turns: tuple[int, ...]) -> dict[str, float]:
-    command = [str(python), str(HERE / "peers" / f"{script}.py"), *map(str, turns)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+NAMES = "AssistantAgent, UserProxyAgent, GroupChat, GroupChatManager"
+OURS = Contestant("ours", "autogen_like", f"from autogen_like import {NAMES}", far=True)
+CONTESTANTS = (
+    OURS,
+    Contestant("bare", "bare loop", "", far=True),
+    Contestant(
+        "autogen_02",
+        "AutoGen 0.2.40",
+        f"from autogen import {NAMES}",
+        ("autogen-agentchat==0.2.40", "openai==1.109.1", "numpy<2"),
+    ),
+    Contestant(
+        "autogen_07",
+        "AutoGen 0.7.5",
+        "from autogen_agentchat.agents import AssistantAgent; from autogen_agentchat.teams import RoundRobinGroupChat",
+        ("autogen-agentchat==0.7.5",),
+    ),
+    Contestant(
+        "microsoft",
+        "Agent Framework 1.23",
+        "from agent_framework import Agent; from agent_framework.orchestrations import GroupChatBuilder",
+        ("agent-framework-core==1.23.0", "agent-framework-orchestrations==1.4.0"),
+    ),
+    Contestant(
+        "langgraph_1",
+        "LangGraph 1.2",
+        "from langgraph.graph import StateGraph; from langgraph.prebuilt import create_react_agent",
+        ("langgraph==1.2.22",),
+    ),
+    Contestant(
+        "openai_sdk",
+        "OpenAI Agents 0.24",
+        "from agents import Agent, Runner, function_tool",
+        ("openai-agents==0.24.0",),
+    ),
+    Contestant("pydantic_ai_2", "pydantic-ai 2.68", "from pydantic_ai import Agent", ("pydantic-ai-slim==2.68.0",)),
+    Contestant(
+        "ag2_1",
+        "AG2 1.2.1",
+        "from ag2 import Agent; from ag2.network import Hub, HubClient, LocalLink",
+        ("ag2==1.2.1",),
+    ),
+)
+
+
+def environ() -> dict[str, str]:
+    """Ours, with byte code kept, as an installed package has it."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(PEERS / "bytecode")}
+
+
+def output(command: list[str]) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environ())
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return done.stdout.splitlines()[-1]
+
+
+def imported(python: Path, statement: str) -> float:
+    """Milliseconds of CPU that an import takes in a new process, the interpreter's start not counted."""
+    program = f"import time; t = time.process_time(); {statement}; print((time.process_time() - t) * 1e3)"
+    return float(output([str(python), "-c", program]))
+
+
+def measured(contestant: Contestant, python: Path, plan: dict[str, object]) -> dict[str, float]:
+    found = dict(json.loads(output([str(python), str(HERE / "peers" / f"{contestant.script}.py"), json.dumps(plan)])))
+    if contestant.names:
+        found["import"] = imported(python, contestant.names)
+    if contestant is OURS:
+        found["import_bare"] = imported(python, "import autogen_like")
+    return found
+
+
+def compete(contestants: dict[Contestant, Path], options: argparse.Namespace) -> Results:
+    """Rounds of all contestants, the medians of which count."""
+    rounds: dict[Contestant, list[dict[str, float]]] = {contestant: [] for contestant in contestants}
+    for number in range(options.rounds):
+        for contestant, python in contestants.items():
+            print(f"round {number + 1}: {contestant.title}", file=sys.stderr)
+            plan: dict[str, object] = {
+                "turns": [*options.turns, FAR] if contestant.far and not options.quick else options.turns,
+                "waiting": 0 if number else options.waiting,  # takes its time, and varies little
+            }
+            if options.quick:
+                plan |= {"runs": 3, "concurrent": 3, "further": 20, "spend": 0}
+            rounds[contestant].append(measured(contestant, python, plan))
+    return {contestant.title: medians(runs) for contestant, runs in rounds.items()}
+
+
+def medians(runs: Iterable[dict[str, float]]) -> dict[str, float]:
+    gathered: dict[str, list[float]] = {}
+    for run in runs:
+        for key, value in run.items():
+            gathered.setdefault(key, []).append(value)
+    return {key: statistics.median(values) for key, values in gathered.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install", action="store_true", help="make the peers' environments (needs PyPI)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=[one.script for one in CONTESTANTS], help="leave the others out")
+    parser.add_argument("--turns", nargs="+", type=int, default=list(TURNS))
+    parser.add_argument("--waiting", type=int, default=1000, help="conversations at once; 0 leaves them out")
+    parser.add_argument("--quick", action="store_true", help="few of each: to see whether it runs")
+    parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
-    contestants: dict[str, tuple[str | Path, str]] = {"autogen_like": (sys.executable, "ours")}
-    for title, (name, packages) in PEERS.items():
-        python = environment(name, packages, install=options.install)
+    present: dict[Contestant, Path] = {}
+    for contestant in CONTESTANTS:
+        if options.only and contestant.script not in options.only:
+            continue
+        python = contestant.python(install=options.install)
         if python is None:
-            print(f"{title}: not installed (--install)", file=sys.stderr)
+            print(f"{contestant.title}: not installed (--install)", file=sys.stderr)
         else:
-            contestants[title] = (python, name)
-    rounds: dict[str, list[dict[str, float]]] = {title: [] for title in contestants}
-    for _ in range(options.rounds):
-        for title, (python, script) in contestants.items():
-            rounds[title].append(measured(python, script, TURNS))
+            present[contestant] = python
     show(
-        {title: {key: statistics.median(one[key] for one in runs) for key in runs[0]} for title, runs in rounds.items()}
+        compete(present, options),
+        ours=OURS.title,
+        apart="bare loop",
+        turns=options.turns,
+        far=FAR,
+        markdown=options.markdown,
     )
-
-
-def show(results: dict[str, dict[str, float]]) -> None:
-    width = max(map(len, results)) + 2
-    print("ms of CPU a turn".ljust(26) + "".join(title.rjust(width) for title in results))
-    rows = [
-        (f"{LABELS[kind]}, {turns} turns", f"{kind}_{turns}")
-        for kind in ("two", "group", "group_events")
-        for turns in TURNS
-    ]
-    rows += [(LABELS["tool"], "tool"), ("import, ms", "import")]
-    for label, key in rows:
-        cells = [f"{result[key]:.3f}" if key in result else "-" for result in results.values()]
-        print(label.ljust(26) + "".join(cell.rjust(width) for cell in cells))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 
 from ag2 import Agent
-from ag2.events import ModelMessage, ModelRequest, ModelResponse, ToolCallEvent, ToolCallsEvent, ToolResultsEvent
+from ag2.events import ModelMessage, ModelResponse, ToolCallEvent, ToolCallsEvent, ToolResultsEvent
 from ag2.knowledge import MemoryKnowledgeStore
 from ag2.network import Hub, HubClient, LocalLink
+
 from measure import QUESTION, Contestant, Job, Run, main, say
 
 

@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import autogen
+
 from measure import QUESTION, Contestant, Job, Run, main, say
 
 

@@ -9,10 +9,17 @@ from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import FunctionCall
 from autogen_core.models import ChatCompletionClient, CreateResult, FunctionExecutionResultMessage, RequestUsage
+
 from measure import QUESTION, Contestant, Job, Run, main, say
 
 CALL = [FunctionCall(id="c", name="add", arguments='{"a": 1, "b": 2}')]
-INFO = {"vision": False, "function_calling": True, "json_output": False, "family": "unknown", "structured_output": False}
+INFO = {
+    "vision": False,
+    "function_calling": True,
+    "json_output": False,
+    "family": "unknown",
+    "structured_output": False,
+}
 
 
 class Instant(ChatCompletionClient):
@@ -79,9 +86,7 @@ def tool() -> Run:
     def reply(messages):
         return "3" if isinstance(messages[-1], FunctionExecutionResultMessage) else CALL
 
-    bob = AssistantAgent(
-        "bob", Instant(reply=reply), tools=[add], system_message="You add.", reflect_on_tool_use=True
-    )
+    bob = AssistantAgent("bob", Instant(reply=reply), tools=[add], system_message="You add.", reflect_on_tool_use=True)
 
     async def run() -> str:
         await bob._model_context.clear()  # noqa: SLF001 - each run is one of its own

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import create_react_agent
+
 from measure import QUESTION, Contestant, Job, Run, main, say
 
 CALL = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c", "type": "tool_call"}

@@ -83,20 +83,26 @@ def clock() -> float:
 
 async def measure(contestant: Contestant, plan: Plan) -> dict[str, float]:
     """Everything but the import, which needs a process of its own."""
-    await per_turn(lambda turns: contestant.two(turns, 0), 50, plan.spend)  # warm
+    group = contestant.group
+
+    def two(turns: int) -> Job:
+        return contestant.two(turns, 0)
+
+    def team(agents: int) -> Callable[[int], Job | Awaitable[Job]]:
+        return lambda turns: group(turns, agents)
+
     found: dict[str, float] = {}
+    await per_turn(two, 50, plan.spend)  # warm
     for turns in plan.turns:
-        found[f"two_{turns}"] = await per_turn(lambda turns: contestant.two(turns, 0), turns, plan.spend)
-        if contestant.group:
-            group = contestant.group
-            found[f"group_{turns}"] = await per_turn(lambda turns: group(turns, 5), turns, plan.spend)
+        found[f"two_{turns}"] = await per_turn(two, turns, plan.spend)
+        if group:
+            found[f"group_{turns}"] = await per_turn(team(5), turns, plan.spend)
     found["tool"] = await tool_runs(contestant.tool, plan.runs, reuse=True)
     found["tool_built"] = await tool_runs(contestant.tool, plan.runs, reuse=False)
     found["concurrent"] = await concurrent(contestant, plan.concurrent)
-    found["memory"] = await memory(lambda turns: contestant.two(turns, 0), plan.further)
-    if contestant.group:
-        group = contestant.group
-        found["memory_ten"] = await memory(lambda turns: group(turns, 10), plan.further)
+    found["memory"] = await memory(two, plan.further)
+    if group:
+        found["memory_ten"] = await memory(team(10), plan.further)
     if plan.waiting:
         found["waiting"] = await waiting(contestant.two, plan.waiting)
     return found
@@ -162,7 +168,7 @@ async def memory(make: Callable[[int], Job | Awaitable[Job]], further: int) -> f
         del job, said
     tracemalloc.stop()
     _long = False
-    return (held[2] - held[1]) / further - CHARACTERS
+    return (held[2] - held[1]) / further - sys.getsizeof("0" * CHARACTERS)
 
 
 async def waiting(two: Callable[[int, float], Job], count: int) -> float:

@@ -11,6 +11,7 @@ import asyncio
 from agent_framework import Agent, BaseChatClient, ChatResponse, Content, FunctionInvocationLayer, Message, tool
 from agent_framework.observability import disable_instrumentation
 from agent_framework.orchestrations import GroupChatBuilder
+
 from measure import QUESTION, Contestant, Job, Run, main, say
 
 disable_instrumentation()

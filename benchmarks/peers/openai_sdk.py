@@ -1,4 +1,4 @@
-"""OpenAI Agents SDK; see ../turns.py. It has agents and hand-offs, so the benchmark hands the words from one to the other.
+"""OpenAI Agents SDK; see ../turns.py. It has agents and hand-offs; the benchmark hands the words from one to the other.
 
 A turn: a run of the agent whose turn it is, given its own history of the conversation and what the other said. Tracing,
 which would send the conversation away, is off.
@@ -10,8 +10,9 @@ import asyncio
 
 from agents import Agent, ModelResponse, RunConfig, Runner, Usage, function_tool, set_tracing_disabled
 from agents.models.interface import Model
-from measure import QUESTION, Contestant, Job, Run, main, say
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
+
+from measure import QUESTION, Contestant, Job, Run, main, say
 
 set_tracing_disabled(True)
 QUIET = RunConfig(tracing_disabled=True)

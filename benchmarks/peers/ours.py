@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autogen_like import AssistantAgent, GroupChat, GroupChatManager, MaxMessages, Message, ScriptedModel, ToolCall
 from autogen_like.models.client import ModelRequest, ModelResponse
 from autogen_like.tools.tool import FunctionTool
+
 from measure import QUESTION, Contestant, Job, Run, main, say
 
 CALL = ModelResponse(None, (ToolCall("c", "add", '{"a": 1, "b": 2}'),))
@@ -18,8 +21,8 @@ def agent(name: str, delay: float = 0) -> AssistantAgent:
 def two(turns: int, delay: float) -> Job:
     first, second = agent("a", delay), agent("b", delay)
 
-    async def job() -> list[Message]:
-        return list((await first.run(second, say(), stop=MaxMessages(turns))).messages)
+    async def job() -> Sequence[Message]:
+        return (await first.run(second, say(), stop=MaxMessages(turns))).messages
 
     return job
 
@@ -29,7 +32,7 @@ def group(turns: int, agents: int) -> Job:
     team = [agent(f"agent{number}") for number in range(agents)]
     manager = GroupChatManager(GroupChat(team, max_round=turns, speaker_selection_method="round_robin"))
 
-    async def job() -> list[Message]:
+    async def job() -> Sequence[Message]:
         run = team[0].run(manager, say())
         events = 0
 
@@ -38,7 +41,7 @@ def group(turns: int, agents: int) -> Job:
             events += 1
 
         run.subscribe(listen, deltas=False)
-        messages = list((await run).messages)
+        messages = (await run).messages
         assert events > turns
         return messages
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 
-from measure import QUESTION, Contestant, Job, Run, main, say
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.usage import RequestUsage
+
+from measure import QUESTION, Contestant, Job, Run, main, say
 
 
 def model(delay: float = 0, reply=lambda _: TextPart(say())) -> FunctionModel:
