@@ -106,6 +106,10 @@ CONTESTANTS = (
 )
 
 
+class Failed(Exception):
+    """A contestant's program failed."""
+
+
 def environ() -> dict[str, str]:
     """Ours, with byte code kept, as an installed package has it."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -115,7 +119,7 @@ def environ() -> dict[str, str]:
 def output(command: list[str]) -> str:
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environ())
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+        raise Failed(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     return done.stdout.splitlines()[-1]
 
 
@@ -146,8 +150,11 @@ def compete(contestants: dict[Contestant, Path], options: argparse.Namespace) ->
             }
             if options.quick:
                 plan |= {"runs": 3, "concurrent": 3, "further": 20, "spend": 0}
-            rounds[contestant].append(measured(contestant, python, plan))
-    return {contestant.title: medians(runs) for contestant, runs in rounds.items()}
+            try:
+                rounds[contestant].append(measured(contestant, python, plan))
+            except (OSError, Failed) as error:  # one that fails takes nobody else's numbers with it
+                print(f"{contestant.title}: left out of this round: {error}", file=sys.stderr)
+    return {contestant.title: medians(runs) for contestant, runs in rounds.items() if runs}
 
 
 def medians(runs: Iterable[dict[str, float]]) -> dict[str, float]:
