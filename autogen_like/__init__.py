@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .core.errors import TranscriptError as TranscriptError
     from .core.errors import UndefinedNextAgent as UndefinedNextAgent
     from .core.events import CodeFinished as CodeFinished
+    from .core.events import CodeOutput as CodeOutput
     from .core.events import CodeStarted as CodeStarted
     from .core.events import ConversationEnded as ConversationEnded
     from .core.events import ConversationStarted as ConversationStarted
@@ -187,6 +188,7 @@ _MODULES = {
     "TranscriptError": "autogen_like.core.errors",
     "UndefinedNextAgent": "autogen_like.core.errors",
     "CodeFinished": "autogen_like.core.events",
+    "CodeOutput": "autogen_like.core.events",
     "CodeStarted": "autogen_like.core.events",
     "ConversationEnded": "autogen_like.core.events",
     "ConversationStarted": "autogen_like.core.events",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from ..core.message import Part
 from ..core.sync import in_worker
 from .blocks import CodeBlock, CodeExtractor
 
@@ -17,10 +18,12 @@ class CodeResult:
     Args:
         exit_code: 0 where it went well; 124 where it took too long.
         output: What it printed, standard output and errors in the order written.
+        parts: Images and files that it left to be looked at, in the order shown.
     """
 
     exit_code: int
     output: str
+    parts: tuple[Part, ...] = field(default=(), kw_only=True, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,14 @@ class BlockingCodeExecutor(Protocol):
 class CodeExecutor(BlockingCodeExecutor, Protocol):
     """Whatever runs code blocks."""
 
-    async def execute(self, blocks: Sequence[CodeBlock]) -> CodeResult:
+    async def execute(
+        self, blocks: Sequence[CodeBlock], *, on_output: Callable[[str], None] | None = None
+    ) -> CodeResult:
         """Runs blocks in order, up to the first that fails. Cancelling it stops the code that runs.
 
         Args:
             blocks: What to run.
+            on_output: Told each piece of output as it is printed, on the loop that runs this.
         """
         ...
 
@@ -84,7 +90,9 @@ class BlockingExecutorAdapter:
         """What finds the blocks that it can run."""
         return self.executor.code_extractor
 
-    async def execute(self, blocks: Sequence[CodeBlock]) -> CodeResult:
+    async def execute(
+        self, blocks: Sequence[CodeBlock], *, on_output: Callable[[str], None] | None = None
+    ) -> CodeResult:
         """Runs blocks in order; cancelling it leaves them running, since there is no way to stop them."""
         return await in_worker(self.executor.execute_code_blocks, list(blocks))
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -132,11 +132,14 @@ class LocalCommandLineCodeExecutor:
         if self._temporary is not None:
             self._temporary()
 
-    async def execute(self, blocks: Sequence[CodeBlock]) -> CommandLineCodeResult:
+    async def execute(
+        self, blocks: Sequence[CodeBlock], *, on_output: Callable[[str], None] | None = None
+    ) -> CommandLineCodeResult:
         """Runs blocks in order, up to the first that fails. Cancelling it kills what runs.
 
         Args:
             blocks: What to run.
+            on_output: Told each piece of output as it is printed.
 
         Returns:
             The last exit code, all output, and the first file that was written.
@@ -146,6 +149,8 @@ class LocalCommandLineCodeExecutor:
         code = 0
         for block in blocks:
             code, said, path = await self._run(block)
+            if on_output is not None and said:
+                on_output(said)
             output.append(said)
             if path is not None:
                 files.append(str(path))

@@ -119,6 +119,14 @@ class CodeStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CodeOutput(Event):
+    """Code that runs has printed something."""
+
+    speaker: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CodeFinished(Event):
     """Code blocks have run."""
 

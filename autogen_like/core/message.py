@@ -97,6 +97,8 @@ class ToolResult:
         content: What the model reads.
         error: Whether the call failed; the content then says how.
         value: What the tool really returned, for programs; never sent to a model.
+        parts: Images and files that came with it; who runs the tool says them in the message that bears the result.
+        whole: The whole text, where `content` had to be cut; None where it is all there.
     """
 
     call_id: str | None
@@ -104,6 +106,8 @@ class ToolResult:
     content: str
     error: bool = False
     value: Any = field(default=None, compare=False, repr=False)
+    parts: tuple[Part, ...] = ()
+    whole: str | None = field(default=None, repr=False)
 
 
 class ChatMessage(dict[str, Any]):

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from .errors import ConfigError
-from .events import Event, EventsDropped, HumanAnswered, HumanRequested, Listener, TextDelta, UsageReported
+from .events import CodeOutput, Event, EventsDropped, HumanAnswered, HumanRequested, Listener, TextDelta, UsageReported
 from .journal import Journal
 from .limits import Limits
 from .message import new_id
@@ -21,6 +21,7 @@ from .usage import Usage, UsageLedger
 
 log = logging.getLogger("autogen_like")
 T = TypeVar("T")
+_PIECES = (TextDelta, CodeOutput)  # of something that is told whole later: what may be dropped
 Ask = Callable[[HumanRequested], Coroutine[Any, Any, str]]
 
 current_run: ContextVar[Run[Any] | None] = ContextVar("current_run", default=None)
@@ -41,7 +42,7 @@ class Subscription:
         self._waiter: asyncio.Future[None] | None = None
 
     def __call__(self, event: Event | None) -> None:
-        if len(self._events) >= self._size and isinstance(event, TextDelta):
+        if len(self._events) >= self._size and isinstance(event, _PIECES):
             self._dropped += 1
             return
         if self._dropped and event is not None:
@@ -140,7 +141,7 @@ class Run(Generic[T]):
 
         Args:
             listener: Called with each event, on the run's loop.
-            deltas: Whether it wants replies in pieces.
+            deltas: Whether it wants replies, and what code prints, in pieces.
 
         Returns:
             A function that takes it off again.
@@ -158,7 +159,7 @@ class Run(Generic[T]):
         """Tells every listener of this run and of the runs around it."""
         for entry in tuple(self._listeners):
             listener, deltas = entry
-            if not deltas and isinstance(event, TextDelta):
+            if not deltas and isinstance(event, _PIECES):
                 continue
             try:
                 listener(event)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from ...coding.executor import CodeExecutor, format_result
 from ...core.conversation import Conversation, Turn
 from ...core.errors import ConfigError
-from ...core.events import CodeFinished, CodeStarted
-from ...core.message import Message, content_text
+from ...core.events import CodeFinished, CodeOutput, CodeStarted
+from ...core.message import Message, Text, content_text
 from ...core.protocols import Reply
 
 
@@ -61,11 +61,18 @@ class CodeBackend:
             if turn.run.listening:
                 languages = tuple(block.language for block in blocks)
                 turn.emit(CodeStarted(turn.conversation.id, self._agent.name, languages))
-            result = await executor.execute(blocks)
+            result = await executor.execute(blocks, on_output=self._teller(turn))
             if turn.run.listening:
                 turn.emit(CodeFinished(turn.conversation.id, self._agent.name, result.exit_code, result.output))
-            return Message(self._agent.name, format_result(result))
+            said = format_result(result)
+            return Message(self._agent.name, (Text(said), *result.parts) if result.parts else said)
         return None
+
+    def _teller(self, turn: Turn) -> Callable[[str], None] | None:
+        """What tells listeners of output while code runs; None where nobody wants pieces."""
+        if not turn.run.wants_deltas:
+            return None
+        return lambda text: turn.emit(CodeOutput(turn.conversation.id, self._agent.name, text))
 
     def _recent(self, turn: Turn) -> list[Mapping[str, Any]]:
         messages = turn.messages
