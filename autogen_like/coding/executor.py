@@ -32,9 +32,11 @@ class CommandLineCodeResult(CodeResult):
 
     Args:
         code_file: Path of the first file that a block was written to.
+        code_files: The paths of all of them, in the order written.
     """
 
     code_file: str | None = None
+    code_files: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @runtime_checkable

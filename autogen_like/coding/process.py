@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..core.sync import in_worker
+from .output import Output
 
 _MARK = "AUTOGEN_LIKE_CODE_RUN"
 _DRAIN = 1.0  # seconds that the last output may take once everything is dead
@@ -34,32 +35,23 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **(extra or {})}
 
 
-class _Output(asyncio.Protocol):
-    """Collects what is written, up to a limit; the rest is counted and dropped."""
+class _Reader(asyncio.Protocol):
+    """Hands on what is read, and knows when there will be no more."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept = bytearray()
-        self._seen = 0
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self.closed = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
-        self._seen += len(data)
-        self._kept += data[: self._limit - len(self._kept)]
+        self._output.feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set()
 
-    @property
-    def text(self) -> str:
-        shown = self._kept.decode("utf-8", "replace")
-        dropped = self._seen - len(self._kept)
-        return f"{shown}\n[... {dropped} more bytes of output were dropped ...]\n" if dropped else shown
-
 
 async def run_process(
-    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float, max_output: int
-) -> tuple[int | None, str]:
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float, output: Output
+) -> int | None:
     """Runs a program in a process group of its own; nothing that it started outlives it.
 
     Args:
@@ -67,20 +59,19 @@ async def run_process(
         cwd: Where it runs.
         env: Its environment, the whole of it.
         seconds: How long it may take.
-        max_output: Bytes of its output that are kept.
+        output: Takes what it prints, both streams in the order written.
 
     Returns:
-        The exit code (None on a time-out, 128 + n when signal n ended it) and the output, both streams in the order
-        written, also what came before a time-out.
+        The exit code: None on a time-out, 128 + n when signal n ended it.
 
     Raises:
         OSError: If the program can't be started.
     """
     mark = secrets.token_hex(8)
-    output = _Output(max_output)
+    reader = _Reader(output)
     read_end, write_end = os.pipe()
     try:
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: output, os.fdopen(read_end, "rb", 0))
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: reader, os.fdopen(read_end, "rb", 0))
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -101,13 +92,13 @@ async def run_process(
         code = await _ended(process, seconds)
         await in_worker(_kill_all, process.pid, mark)
         await _ended(process, _DRAIN)
-        await _drained(output)
+        await _drained(reader)
     except BaseException:
         _kill_all(process.pid, mark)  # cancelled: no time for a worker thread
         raise
     finally:
         transport.close()
-    return code, output.text
+    return code
 
 
 async def _ended(process: asyncio.subprocess.Process, seconds: float) -> int | None:
@@ -119,10 +110,10 @@ async def _ended(process: asyncio.subprocess.Process, seconds: float) -> int | N
     return code if code >= 0 else 128 - code
 
 
-async def _drained(output: _Output) -> None:
+async def _drained(reader: _Reader) -> None:
     try:
         async with asyncio.timeout(_DRAIN):
-            await output.closed.wait()
+            await reader.closed.wait()
     except TimeoutError:
         return  # something that got away holds the pipe
 

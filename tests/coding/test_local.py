@@ -144,7 +144,7 @@ def test_input_is_empty_and_does_not_wait():
 
 def test_output_is_limited_with_a_note():
     result = python("print('x' * 1000, end='')", max_output=100)
-    assert result.output == "x" * 100 + "\n[... 900 more bytes of output were dropped ...]\n"
+    assert result.output == "x" * 50 + "\n[... 900 characters of output were dropped ...]\n" + "x" * 50
 
 
 def test_output_that_is_no_text_is_shown_as_well_as_can_be():
