@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.message import ChatMessage, Message
 from ..core.termination import StopReason
 from ..core.usage import UsageLedger, combined
+
+if TYPE_CHECKING:
+    from .paused import PausedChat
 
 INCLUDING = "usage_including_cached_inference"
 EXCLUDING = "usage_excluding_cached_inference"
@@ -27,6 +30,7 @@ class ChatResult:
         stop_reason: Why it ended.
         messages: What was said, as `Message` objects.
         usage_by_agent: Tokens and cost by agent.
+        paused: How to go on, where it waits for a person.
     """
 
     chat_id: Any = None
@@ -37,6 +41,7 @@ class ChatResult:
     stop_reason: StopReason = field(default_factory=lambda: StopReason("no_reply"))
     messages: tuple[Message, ...] = field(default=(), repr=False)
     usage_by_agent: Mapping[str, UsageLedger] = field(default_factory=dict, repr=False)
+    paused: PausedChat | None = field(default=None, repr=False)
 
 
 def cost_of(ledger: UsageLedger) -> dict[str, dict[str, Any]]:

@@ -27,10 +27,13 @@ from .carryover import with_carryover
 from .chat_result import ChatResult, cost_of
 from .history import HistoryMixin
 from .pair import Asker, Pair, Solo
+from .paused import PausedChat
 from .summaries import check_method, summarize
 
 # What a person or a programming error ended is not asked for a last word.
-_NO_LAST_WORD = ("answered", "termination_message", "human_exit", "cancelled", "timeout", "error", "no_reply")
+_NO_LAST_WORD = (
+    "answered", "termination_message", "human_exit", "paused", "cancelled", "timeout", "error", "no_reply"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class ChatOptions:
 
     def __post_init__(self) -> None:
         check_method(self.summary_method)
+        if self.human == "pause" and self.message is None:
+            raise ConfigError('a chat with human="pause" can only pause once it has begun: give it a message')
         if self.max_turns is not None and self.max_turns < 1:
             raise ConfigError(f"max_turns must be at least 1, or None for no limit; it is {self.max_turns}")
         if not (self.message is None or isinstance(self.message, str | Mapping | Message) or callable(self.message)):
@@ -155,15 +160,16 @@ class ChatsMixin(HistoryMixin):
         return Run(cached, limits=options.limits, human=options.human, deps=options.deps)
 
     async def _held(
-        self, run: Run[ChatResult], chat: Conversation, opening: Message, recipient: Any, options: ChatOptions
+        self, run: Run[ChatResult], chat: Conversation, opening: Message | None, recipient: Any, options: ChatOptions
     ) -> ChatResult:
         reason = await chat.converse(run, opening, stop=options.stop)
         summary: Any = ""
+        paused = self._paused(run, chat, recipient, options) if reason.kind == "paused" else None
         try:
             if options.final_answer and reason.kind not in _NO_LAST_WORD:
                 await _last_word(chat, run)
             method = options.summary_method
-            if run.stopped is not None and method == "reflection_with_llm":
+            if method == "reflection_with_llm" and (run.stopped is not None or paused is not None):
                 method = "last_msg"  # what was stopped asks no model any more
             summary = await summarize(method, self, recipient, chat, run, options.summary_args)
         except asyncio.CancelledError:
@@ -179,7 +185,19 @@ class ChatsMixin(HistoryMixin):
             stop_reason=reason,
             messages=tuple(chat.transcript),
             usage_by_agent=run.usage_by_agent,
+            paused=paused,
         )
+
+    def _paused(self, run: Run[ChatResult], chat: Conversation, recipient: Any, options: ChatOptions) -> PausedChat:
+        def go_on(begin: Callable[[Run[ChatResult]], None]) -> Run[ChatResult]:
+            async def main(again: Run[ChatResult]) -> ChatResult:
+                begin(again)
+                with chat.held_by(again):
+                    return await self._held(again, chat, None, recipient, options)
+
+            return self._with_cache(main, options)
+
+        return PausedChat(chat, run, go_on, lambda again: self._print(again, recipient, options.silent))
 
     def _print(self, run: Run[Any], recipient: Any, silent: bool | None) -> None:
         """Has a run printed, unless it is to be silent or is part of one that is printed already."""
@@ -226,8 +244,8 @@ class ChatsMixin(HistoryMixin):
             summary_args: Arguments for it.
             stop: A condition that ends the chat: ``MaxMessages(20) | Timeout(60)``.
             limits: Budgets for the chat and all that is nested in it.
-            human: Who answers for people: None for the terminal, "events" to wait for ``run.answer``, or an async
-                function of the `HumanRequested` event.
+            human: Who answers for people: None for the terminal, "events" to wait for ``run.answer``, "pause" to end
+                with a `ChatResult.paused` that can be resumed, or an async function of the `HumanRequested` event.
             deps: Anything that tools should be able to reach.
             final_answer: Whether, on a limit, one last turn "answer now, without tools" is asked for.
             **context: Further values for a message function; ``carryover`` is added to the message.

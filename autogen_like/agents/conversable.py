@@ -16,6 +16,7 @@ from ..core.usage import UsageLedger
 from ..models.client import ModelClient
 from ..models.config import check_config, client_from
 from ..models.custom import activate
+from ..tools.approval import ApprovalRule
 from ..tools.toolbox import ToolSource
 from .chain import ChainMixin
 from .chat_result import ChatResult
@@ -60,6 +61,8 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         tools: Functions or `Tool` objects that its model may call and that it runs itself.
         context: What its model sees of a long conversation: a policy such as ``LastMessages(20)``, or several in order;
             everything by default.
+        tool_approval: Which calls of the tools that it runs need a person's yes, beside those whose tool says so
+            itself: True for all, or a rule such as `NeedsApproval`.
 
     Raises:
         ConfigError: If a setting can't be right; says which and how to mend it.
@@ -91,6 +94,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         *,
         tools: Iterable[Tool | Callable[..., Any]] | ToolSource | None = None,
         context: ContextPolicy | Sequence[ContextPolicy] | None = None,
+        tool_approval: ApprovalRule | None = None,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigError(f"an agent needs a name that is a string with no space at its ends, not {name!r}")
@@ -120,6 +124,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         self._init_history(chat_messages)
         self._init_hooks()
         self._init_tools(tools, function_map)
+        self.tool_approval = tool_approval
         if code_execution_config is True:
             raise ConfigError(f"code_execution_config of {name} must name an executor, as {{'executor': 'local'}}")
         config = code_execution_config or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..core.conversation import Conversation
@@ -29,6 +30,14 @@ class Pair:
         self.initiator, self.recipient = initiator, recipient
         self.max_turns = max_turns
         self.turns = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """How often the recipient has answered."""
+        return {"version": 1, "turns": self.turns}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes a state that `snapshot` gave."""
+        self.turns = state["turns"]
 
     def other(self, participant: Participant) -> Participant:
         """The one whom this one talks to."""

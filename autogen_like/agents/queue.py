@@ -72,6 +72,8 @@ async def a_chain(chats: Iterable[Mapping[str, Any]], sender: Any = None) -> lis
         result = await chat["sender"].a_initiate_chat(**_with_summaries(chat, enumerate(finished)))
         result.chat_id = chat.get("chat_id")
         finished.append(result)
+        if result.paused is not None:  # the others build on what it will have come to
+            break
     return finished
 
 
@@ -83,7 +85,7 @@ def initiate_chats(chat_queue: Iterable[Mapping[str, Any]]) -> list[ChatResult]:
             ``finished_chat_indexes_to_exclude_from_carryover``.
 
     Returns:
-        One result for each chat, in order.
+        One result for each chat, in order. One that pauses for a person is the last: resume it, then have the others.
 
     Raises:
         SenderRequired: If a chat has no sender; and others, see `check_queue`.
@@ -102,7 +104,7 @@ async def a_initiate_chats(chat_queue: Iterable[Mapping[str, Any]], sender: Any 
         sender: Who begins the chats that name no sender.
 
     Returns:
-        ``{chat_id: result}``, in the order of the queue.
+        ``{chat_id: result}``, in the order of the queue. Chats that build on one that paused for a person are not held.
 
     Raises:
         ConfigError: If two chats have the same id, a prerequisite is unknown, or they wait for each other.
@@ -115,10 +117,15 @@ async def a_initiate_chats(chat_queue: Iterable[Mapping[str, Any]], sender: Any 
             raise ConfigError(f"two chats have the chat_id {key!r}")
         by_id[key] = chat
     order = _order(by_id)
-    done: dict[Any, asyncio.Task[ChatResult]] = {}
+    done: dict[Any, asyncio.Task[ChatResult | None]] = {}
 
-    async def hold(key: Any, chat: dict[str, Any]) -> ChatResult:
-        finished = [(before, await done[before]) for before in chat.get("prerequisites", ())]
+    async def hold(key: Any, chat: dict[str, Any]) -> ChatResult | None:
+        finished: list[tuple[Any, ChatResult]] = []
+        for before in chat.get("prerequisites", ()):
+            needed = await done[before]
+            if needed is None or needed.paused is not None:
+                return None
+            finished.append((before, needed))
         result: ChatResult = await chat["sender"].a_initiate_chat(**_with_summaries(chat, finished))
         result.chat_id = key
         return result
@@ -130,7 +137,8 @@ async def a_initiate_chats(chat_queue: Iterable[Mapping[str, Any]], sender: Any 
     except BaseExceptionGroup as errors:
         # The others were cancelled because of the first: that one is what the caller has to know.
         raise errors.exceptions[0] from None
-    return {key: done[key].result() for key in by_id}
+    results = {key: done[key].result() for key in by_id}
+    return {key: result for key, result in results.items() if result is not None}
 
 
 def _order(by_id: Mapping[Any, Mapping[str, Any]]) -> list[Any]:

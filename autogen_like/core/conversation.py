@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .errors import AgentNameConflict, ConversationError
-from .events import ConversationEnded, ConversationStarted, Event, MessageAdded, Notice, TurnStarted
+from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded
+from .events import ConversationEnded, ConversationStarted, Event, HumanRequested, MessageAdded, Notice, TurnStarted
 from .message import Message, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
+from .snapshot import conversation_state, restore_conversation
 from .termination import Checker, StopCondition, StopReason
 from .transcript import Transcript, View, wire_messages
 
@@ -125,6 +127,23 @@ class Turn:
             self.run.emit(Notice(self.conversation.id, self.speaker.name, text, kind))
 
 
+@dataclass(slots=True)
+class Pause:
+    """Where a conversation stands that waits for a person.
+
+    Attributes:
+        requests: What the person is asked.
+        speaker: Whose turn it is.
+        index: The turn's number.
+        messages: Messages added since the run started.
+    """
+
+    requests: tuple[HumanRequested, ...]
+    speaker: Participant
+    index: int
+    messages: int
+
+
 class Conversation:
     """Participants, one transcript, and a rule for who speaks next. Can be run, and run on later.
 
@@ -139,6 +158,7 @@ class Conversation:
         active: The run that it is in, while it runs.
         began: How many messages there were when that run began.
         silent: Whether it should not be printed.
+        paused: Where it stands, while it waits for a person.
 
     Raises:
         AgentNameConflict: If two participants have the same name.
@@ -163,6 +183,19 @@ class Conversation:
         self.active: Run[Any] | None = None
         self.began = 0
         self.silent = False
+        self.paused: Pause | None = None
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything needed to go on with it, as JSON: what was said, whose turn it is, whom it waits for."""
+        return conversation_state(self)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes the state of a conversation with the same participants, as `snapshot` gave it.
+
+        Raises:
+            ConfigError: If the state is of another version, or names a participant that isn't here.
+        """
+        restore_conversation(self, state)
 
     @property
     def id(self) -> str:
@@ -235,7 +268,7 @@ class Conversation:
 
         Args:
             run: The run that it is part of.
-            opening: A message to add first.
+            opening: A message to add first; without one, a paused conversation goes on with the turn it paused in.
             stop: A condition to end it, beside what participants and the rule decide.
             announce: Whether listeners are told of the opening.
 
@@ -286,10 +319,15 @@ class Conversation:
         self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
     ) -> StopReason:
         progress = Progress(run)
-        checks: list[Checker] = [_LoopGuard(self, run).check]
-        if stop is not None:
-            checks.append(stop.begin())
+        guard = _LoopGuard(self, run)
+        checks = [guard.check, stop.begin()] if stop is not None else [guard.check]
         added, index = opening, 0
+        speaker: Participant | StopReason | None = None
+        paused, self.paused = self.paused, None
+        if paused is not None and opening is None:
+            index, speaker = paused.index, paused.speaker
+            self._catch_up(progress, checks, paused.messages)
+        guard.announce = run.listening
         while True:
             if added is not None:
                 await self.add(added, run, announce=announce or index > 0)
@@ -304,23 +342,38 @@ class Conversation:
             reason = run.ending() or run.over_budget()
             if reason is not None:
                 return reason
-            speaker = await self._next_speaker(run, index)
+            speaker = speaker or await self._next_speaker(run, index)
             if isinstance(speaker, StopReason):
                 return speaker
-            reply = await self.ask(speaker, run, index)
+            try:
+                reply = await self.ask(speaker, run, index)
+            except PersonNeeded as need:
+                self.paused = Pause(need.requests, speaker, index, progress.messages)
+                return StopReason("paused", str(need), speaker.name)
             if isinstance(reply, StopReason):
                 return reply
             if reply is None:
                 return StopReason("no_reply", f"{speaker.name} had nothing to say", speaker.name)
             run.record_turn()
-            added = reply
+            added, speaker = reply, None
             index += 1
+
+    def _catch_up(self, progress: Progress, checks: Iterable[Checker], count: int) -> None:
+        """Shows the checks of a resumed run what was said before it paused; none of that ended it."""
+        for message in self.transcript.messages[len(self.transcript) - count :]:
+            progress.messages += 1
+            progress.last = message
+            for check in checks:
+                check(progress)
 
     async def _next_speaker(self, run: Run[Any], index: int) -> Participant | StopReason:
         try:
             return await self.rule.next(self)
         except ConversationError:
             raise
+        except PersonNeeded as need:
+            cure = ConfigError(f'{need}; choosing a speaker can\'t pause: pass human="events" or an async function')
+            raise self._error(cure, "the rule for who speaks next", type(self.rule).__name__, index) from need
         except Exception as error:
             raise self._error(error, "the rule for who speaks next", type(self.rule).__name__, index) from error
 
@@ -339,6 +392,8 @@ class Conversation:
             run.emit(TurnStarted(self.id, speaker.name, index))
         try:
             return await speaker.reply(turn)
+        except PersonNeeded:
+            raise
         except Exception as error:
             raise self._error(error, speaker.name, turn.backend, index) from error
 
@@ -374,11 +429,12 @@ def _with_results(message: Message, results: tuple[ToolResult, ...]) -> Message:
 class _LoopGuard:
     """Ends conversations that go nowhere: three empty replies in a row, three times the same call and result."""
 
-    __slots__ = ("_calls", "_conversation", "_empty", "_exchange", "_run", "_said", "_same")
+    __slots__ = ("_calls", "_conversation", "_empty", "_exchange", "_run", "_said", "_same", "announce")
 
     def __init__(self, conversation: Conversation, run: Run[Any]) -> None:
         self._conversation = conversation
         self._run = run
+        self.announce = False
         self._empty = 0
         self._same = 0
         self._exchange: object = None
@@ -402,7 +458,7 @@ class _LoopGuard:
             return None
         self._empty = 0
         text = message.text
-        if self._said.get(message.speaker) == text and self._run.listening:
+        if self._said.get(message.speaker) == text and self.announce:
             self._run.emit(Notice(self._conversation.id, message.speaker, "said the same text again", "repeated_text"))
         self._said[message.speaker] = text
         return None

@@ -10,6 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .events import HumanRequested
     from .transcript import Transcript
 
 
@@ -95,6 +98,21 @@ class ConversationError(AutogenLikeError):
             "transcript": self.transcript,
         }
         return partial(type(self), **named), self.args
+
+
+class PersonNeeded(AutogenLikeError):
+    """A turn can't be taken before a person has answered, and nobody is at hand: the conversation pauses.
+
+    Args:
+        requests: What the person is asked.
+    """
+
+    def __init__(self, requests: Sequence[HumanRequested]) -> None:
+        super().__init__(f"waits for a person: {'; '.join(request.prompt for request in requests)}")
+        self.requests = tuple(requests)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.requests,)
 
 
 class TranscriptError(AutogenLikeError, ValueError):

@@ -181,6 +181,17 @@ class HumanRequested(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRequested(HumanRequested):
+    """A person is asked whether a tool may be run: "yes", or anything else as the reason why not.
+
+    Args:
+        call: The call, its arguments as the model wrote them.
+    """
+
+    call: ToolCall = ToolCall(None, "", "")
+
+
+@dataclass(frozen=True, slots=True)
 class HumanAnswered(Event):
     """A person answered."""
 

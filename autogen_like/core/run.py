@@ -9,15 +9,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
-from .errors import ConfigError
+from .errors import ConfigError, PersonNeeded
 from .events import CodeOutput, Event, EventsDropped, HumanAnswered, HumanRequested, Listener, TextDelta, UsageReported
 from .journal import Journal
 from .limits import Limits
 from .message import new_id
 from .termination import StopReason
-from .usage import Usage, UsageLedger
+from .usage import Usage, UsageLedger, combined
 
 log = logging.getLogger("autogen_like")
 T = TypeVar("T")
@@ -66,8 +66,8 @@ class Run(Generic[T]):
     Args:
         main: What to do, given the run.
         limits: Budgets for it and all that is nested in it.
-        human: Who answers when a person is asked: None for the terminal, "events" to wait for `answer`, or an async
-            function of the `HumanRequested` event.
+        human: Who answers when a person is asked: None for the terminal, "events" to wait for `answer`, "pause" to end
+            the run with what it waits for, to be resumed later, or an async function of the `HumanRequested` event.
         journal: Where it is written before it is acted on.
         deps: Anything that tools and reply functions of this run should be able to reach.
 
@@ -89,13 +89,16 @@ class Run(Generic[T]):
         journal: Journal | None = None,
         deps: object = None,
     ) -> None:
-        if isinstance(human, str) and human != "events":
-            raise ConfigError(f'human must be None (the terminal), "events" or an async function, not {human!r}')
+        if isinstance(human, str) and human not in ("events", "pause"):
+            raise ConfigError(
+                f'human must be None (the terminal), "events", "pause" or an async function, not {human!r}'
+            )
         self.id = new_id()
         self.usage = UsageLedger()
         self.usage_by_agent: dict[str, UsageLedger] = {}
         self.turns = 0
         self.human_input: list[str] = []
+        self.answers: dict[str, str] = {}  # of people, by the request's id
         parent = self.parent = current_run.get()
         self.limits = limits
         if parent is not None:  # what isn't said anew holds for nested runs too
@@ -211,7 +214,17 @@ class Run(Generic[T]):
         Args:
             request: What to ask.
             terminal: How to ask at the terminal, which is done where the run has no other way.
+
+        Raises:
+            PersonNeeded: If the run pauses until the answer is there.
         """
+        known = self.answers.get(request.id)
+        if known is not None:  # given while the run was paused
+            return known
+        if self.human == "pause":
+            if self.listening:
+                self.emit(request)
+            self.pause((request,))
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._pending[request.id] = future
         if self.listening:
@@ -220,9 +233,39 @@ class Run(Generic[T]):
             text = await self._answered(future, request, terminal)
         finally:
             del self._pending[request.id]
+        self.answers[request.id] = text
         if self.listening:
             self.emit(HumanAnswered(request.conversation, request.id, request.agent, text))
         return text
+
+    def pause(self, requests: Sequence[HumanRequested]) -> NoReturn:
+        """Ends the run until a person has answered.
+
+        Args:
+            requests: What the person is asked.
+
+        Raises:
+            PersonNeeded: Always, for the conversation to catch.
+            ConfigError: If it is nested in another run, whose state nobody could save in the middle of a turn.
+        """
+        if self.parent is not None:
+            raise ConfigError(
+                f"a nested chat can't pause for a person ({requests[0].prompt.strip()}): start the outermost run with "
+                'human="events" or an async function that answers'
+            )
+        raise PersonNeeded(requests)
+
+    def carry_on(self, before: Run[Any]) -> None:
+        """Takes over what a paused run has used up and been told, so that budgets hold across the pause.
+
+        Args:
+            before: The run that paused.
+        """
+        self.usage = combined([before.usage])
+        self.usage_by_agent = {agent: combined([ledger]) for agent, ledger in before.usage_by_agent.items()}
+        self.turns = before.turns
+        self.human_input = list(before.human_input)
+        self.answers = dict(before.answers)
 
     async def _answered(self, future: asyncio.Future[str], request: HumanRequested, terminal: Ask) -> str:
         if self.human == "events":

@@ -27,6 +27,7 @@ StopKind: TypeAlias = Literal[
     "no_speaker",  # nobody may or should speak next
     "budget",  # tokens, cost, requests or turns of the whole run are spent
     "context_overflow",  # the conversation has outgrown the model's window, and its agent's context says to stop then
+    "paused",  # it waits for a person's answer, and goes on when that is there
     "timeout",
     "cancelled",
     "error",

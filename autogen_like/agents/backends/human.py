@@ -81,8 +81,10 @@ class HumanBackend:
     async def _ask(self, prompt: str, turn: Turn) -> str:
         agent = self._agent
         sender = "the sender" if turn.sender is None else turn.sender.name
+        # The same question has the same id when a paused conversation goes on with this turn.
+        asked_about = f"{turn.last.id}.{agent.name}" if turn.last is not None else new_id()
         request = HumanRequested(
-            turn.conversation.id, new_id(), agent.name, prompt.format(name=agent.name, sender=sender)
+            turn.conversation.id, asked_about, agent.name, prompt.format(name=agent.name, sender=sender)
         )
 
         async def terminal(asked: HumanRequested) -> str:
