@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,9 @@ from ..core.events import ToolFinished, ToolStarted
 from ..core.message import ToolCall, ToolResult
 from ..core.protocols import Tool
 from ..core.run import Run
-from .context import scope
+from ..core.transcript import Transcript
+from .approval import ApprovalRule, Approvals, Terminal, needs_approval
+from .context import Scope, scope
 from .failures import GRACE, error_text
 from .toolbox import ToolSource
 
@@ -24,10 +26,14 @@ async def run_calls(
     run: Run[Any] | None = None,
     conversation: str = "",
     speaker: str = "",
+    transcript: Transcript | None = None,
+    policy: ApprovalRule | None = None,
+    terminal: Terminal | None = None,
 ) -> tuple[ToolResult, ...]:
     """Runs the calls of one message side by side. One failing tool is one failing result.
 
-    Each call is in the run's journal before it starts, and again with its result after it has ended.
+    Each call is in the run's journal before it starts, and again with its result after it has ended. Where some need a
+    person's yes, none runs before all are decided.
 
     Args:
         calls: What a model wants called.
@@ -35,9 +41,15 @@ async def run_calls(
         run: The run that it is part of.
         conversation: The conversation's id.
         speaker: Name of the agent that runs them.
+        transcript: What was said so far, for tools that ask for it.
+        policy: Which calls need a person's yes, beside those whose tool says so itself.
+        terminal: How the agent asks at the terminal.
 
     Returns:
         One result for each call, in the order of the calls.
+
+    Raises:
+        PersonNeeded: If a call needs approval, nobody is at hand, and the run can pause.
 
     Example:
         >>> from autogen_like.core.sync import run
@@ -49,14 +61,37 @@ async def run_calls(
         >>> run(run_calls([call], Toolbox([add])))[0].content
         '5'
     """
-    token = scope.set((run, conversation, speaker))
+    token = scope.set(Scope(run, conversation, speaker, transcript))
     try:
+        refused: Mapping[int, ToolResult] = {}
+        delicate = _delicate(calls, tools, conversation, policy)
+        if delicate:
+            last = transcript.last if transcript is not None else None
+            asking = Approvals(run, conversation, speaker, last.id if last is not None else "", terminal)
+            refused = await asking.refused(delicate)
         if len(calls) == 1:
-            return (await _run_one(calls[0], tools, run, conversation, speaker),)
-        tasks = [asyncio.create_task(_run_one(call, tools, run, conversation, speaker)) for call in calls]
-        return await _all(tasks)
+            return (refused.get(0) or await _run_one(calls[0], tools, run, conversation, speaker),)
+        tasks = [
+            asyncio.create_task(_run_one(call, tools, run, conversation, speaker))
+            for place, call in enumerate(calls)
+            if place not in refused
+        ]
+        results = iter(await _all(tasks))
+        return tuple(refused[place] if place in refused else next(results) for place in range(len(calls)))
     finally:
         scope.reset(token)
+
+
+def _delicate(
+    calls: Sequence[ToolCall], tools: ToolSource, conversation: str, policy: ApprovalRule | None
+) -> dict[int, ToolCall]:
+    """The calls that need a person's yes, by their place in the message."""
+    found = {}
+    for place, call in enumerate(calls):
+        tool = tools.get(call.name, conversation)
+        if tool is not None and needs_approval(tool, call, policy):
+            found[place] = call
+    return found
 
 
 async def _all(tasks: Sequence[asyncio.Task[ToolResult]]) -> tuple[ToolResult, ...]:

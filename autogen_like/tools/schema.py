@@ -15,9 +15,9 @@ from typing_extensions import TypedDict
 
 from ..core.errors import ToolSchemaError
 from .signature import EMPTY, Parameter, Signature, signature_of
+from .strict import REF, reachable, strict_parameters
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_REF = "#/$defs/"
 Validate: TypeAlias = Callable[[str], dict[str, Any]]
 """Checks JSON text and gives keyword arguments; raises pydantic's ValidationError."""
 
@@ -25,15 +25,20 @@ _UNUSABLE = (PydanticUserError, SchemaError, TypeError)
 
 
 def function_schema(
-    function: Callable[..., Any], *, name: str | None = None, description: str | None = None
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    strict: bool = False,
 ) -> dict[str, Any]:
     """The OpenAI tool dict of a function, from its signature, its hints and its docstring.
 
     Args:
         function: What the model may call. Each parameter needs a type hint; ``Annotated[int, "text"]``, pydantic's
-            ``Field`` or a Google-style docstring describe it.
+            ``Field`` or the docstring (Google, NumPy or reST style) describe it.
         name: What the model calls it; the function's own name by default.
         description: What it does; the first paragraph of the docstring by default.
+        strict: Whether models that enforce schemas are to enforce this one.
 
     Returns:
         ``{"type": "function", "function": {"description", "name", "parameters"}}``.
@@ -48,10 +53,12 @@ def function_schema(
         >>> function_schema(add)["function"]["parameters"]["required"]
         ['a']
     """
-    return tool_dict(signature_of(function), name, description)
+    return tool_dict(signature_of(function), name, description, strict=strict)
 
 
-def tool_dict(signature: Signature, name: str | None = None, description: str | None = None) -> dict[str, Any]:
+def tool_dict(
+    signature: Signature, name: str | None = None, description: str | None = None, *, strict: bool = False
+) -> dict[str, Any]:
     """The OpenAI tool dict for a signature; see `function_schema`."""
     name = name or signature.name
     description = description or signature.summary
@@ -62,12 +69,17 @@ def tool_dict(signature: Signature, name: str | None = None, description: str | 
         problems.insert(0, "it has no description: write a docstring or pass description=...")
     if problems:
         raise ToolSchemaError(f"{name!r} can't be described to a model. " + "; ".join(problems))
-    parameters = parameters_schema(signature)
-    return {"type": "function", "function": {"description": description, "name": name, "parameters": parameters}}
+    function: dict[str, Any] = {"description": description, "name": name}
+    if strict:
+        function["parameters"] = strict_parameters(name, parameters_schema(signature))
+        function["strict"] = True
+    else:
+        function["parameters"] = copy.deepcopy(parameters_schema(signature))  # so that everybody may edit theirs
+    return {"type": "function", "function": function}
 
 
-def parameters_schema(signature: Signature) -> dict[str, Any]:
-    """The JSON schema of what a function takes: made once for it, and copied, so that everybody may edit theirs.
+def parameters_schema(signature: Signature) -> Mapping[str, Any]:
+    """The JSON schema of what a function takes, made once for it: to be read, not edited.
 
     Raises:
         ToolSchemaError: If a hint has no JSON schema.
@@ -75,7 +87,7 @@ def parameters_schema(signature: Signature) -> dict[str, Any]:
     made = signature.derived.get("schema")
     if made is None:
         made = signature.derived["schema"] = _parameters_schema(signature)
-    schema: dict[str, Any] = copy.deepcopy(made)
+    schema: Mapping[str, Any] = made
     return schema
 
 
@@ -87,9 +99,9 @@ def _parameters_schema(signature: Signature) -> dict[str, Any]:
         properties[parameter.name] = _property(parameter, schema, definitions)
     required = [parameter.name for parameter in shown if parameter.required]
     result: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
-    used = _reachable(properties, definitions)
+    used = reachable(properties, definitions)
     if used:
-        result["$defs"] = used
+        result["$defs"] = copy.deepcopy(used)
     return result
 
 
@@ -120,8 +132,8 @@ def _has_schema(hint: Any) -> bool:
 
 def _property(parameter: Parameter, schema: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     reference = schema.get("$ref", "")
-    if reference.startswith(_REF):  # a parameter that is itself a model is written out, as small models read it best
-        inlined = definitions[reference[len(_REF) :]]
+    if reference.startswith(REF):  # a parameter that is itself a model is written out, as small models read it best
+        inlined = definitions[reference[len(REF) :]]
         schema = {**inlined, **{key: value for key, value in schema.items() if key != "$ref"}}
     schema = copy.deepcopy(schema)
     if parameter.default is not EMPTY:
@@ -134,25 +146,6 @@ def _property(parameter: Parameter, schema: dict[str, Any], definitions: Mapping
             schema["default"] = default
     schema["description"] = parameter.text or schema.get("description") or parameter.name
     return schema
-
-
-def _reachable(schema: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """The definitions that a schema refers to, directly or through others."""
-    found: dict[str, Any] = {}
-    waiting = [schema]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            reference = item.get("$ref")
-            if isinstance(reference, str) and reference.startswith(_REF):
-                key = reference[len(_REF) :]
-                if key in definitions and key not in found:
-                    found[key] = copy.deepcopy(definitions[key])
-                    waiting.append(found[key])
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-    return dict(sorted(found.items()))
 
 
 def arguments_validator(signature: Signature) -> Validate:

@@ -95,8 +95,15 @@ def target_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling it gives a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(target_of(function))
+    """Whether calling it gives a coroutine, or an async generator."""
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    return any(kind(function) or kind(target_of(function)) for kind in kinds)
+
+
+def is_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives a generator, sync or async."""
+    kinds = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    return any(kind(function) or kind(target_of(function)) for kind in kinds)
 
 
 def _inspect(function: Callable[..., Any]) -> Signature:
@@ -175,9 +182,10 @@ def _default(default: Any, required: bool, metadata: list[Any]) -> tuple[Any, bo
 
 
 def _is_context(hint: Any) -> bool:
-    if get_origin(hint) is Annotated or get_origin(hint) in (Union, UnionType):
-        return any(argument is ToolContext for argument in get_args(hint))
-    return hint is ToolContext
+    origin = get_origin(hint)
+    if origin is Annotated or origin in (Union, UnionType):
+        return any(_is_context(argument) for argument in get_args(hint))
+    return hint is ToolContext or origin is ToolContext
 
 
 def _missing(name: str, parameters: list[Parameter]) -> list[str]:

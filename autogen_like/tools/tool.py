@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
-import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+import random
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic import ValidationError
 
 from ..core.errors import ConfigError
+from ..core.events import Notice
 from ..core.message import ToolCall, ToolResult
-from ..core.sync import in_worker
-from .context import context_for
-from .failures import GRACE, error_text
-from .schema import Validate, arguments_validator, tool_dict
-from .signature import is_async, signature_of
+from .approval import ApprovalRule
+from .arguments import explain, read_arguments
+from .attempt import OutOfTime, invoker, within
+from .context import ToolContext, context_for, give_up
+from .failures import error_text
+from .results import failure, result_of
+from .schema import tool_dict
+from .signature import is_async, is_generator, signature_of
 
 MAX_RESULT_CHARS = 100_000
-_SHOWN_ERRORS = 10
-_abandoned: set[asyncio.Task[Any]] = set()  # asyncio holds tasks weakly; these must live on to end
+RETRY_ON: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before the first and before a late retry
 
 
 class FunctionTool:
@@ -33,16 +34,23 @@ class FunctionTool:
     argument, an exception) comes back as a result that says so.
 
     Args:
-        function: Sync or async. A sync one runs in a worker thread.
+        function: Sync or async, or a generator of progress whose last item is the result. A sync one runs in a worker
+            thread.
         name: What the model calls it; the function's own name by default.
         description: What it does; the first paragraph of the docstring by default.
-        timeout: Seconds that a call may take. An async function is cancelled, a sync one is abandoned.
-        repeatable: Whether it may simply be run again when it isn't known whether it ran (after a crash).
+        timeout: Seconds that one attempt may take. An async function is cancelled, a sync one is abandoned.
+        repeatable: Whether it may simply be run again when it failed, or when it isn't known whether it ran.
+        retries: How many times a repeatable tool is tried again after an exception that may pass.
+        retry_on: Which exceptions may pass. A time-out is a `TimeoutError`; a sync function is never started again
+            beside one that was abandoned.
         inline: Whether a sync function is quick enough to be run on the event loop itself.
+        strict: Whether models that enforce schemas are to enforce this one.
         max_result_chars: Longer results are cut in the middle, with a note; None for no limit.
+        approval: Whether a person must say yes before each call: True, False, or a function of the tool and the call.
+        tags: What kind of tool it is, for policies over tools.
 
     Raises:
-        ConfigError: If the time-out isn't positive, or can't be kept because the function runs inline.
+        ConfigError: If a setting is wrong, or contradicts another.
 
     Example:
         >>> def add(a: int, b: int = 2) -> int:
@@ -60,27 +68,37 @@ class FunctionTool:
         description: str | None = None,
         timeout: float | None = None,
         repeatable: bool = False,
+        retries: int = 0,
+        retry_on: tuple[type[Exception], ...] = RETRY_ON,
         inline: bool = False,
+        strict: bool = False,
         max_result_chars: int | None = MAX_RESULT_CHARS,
+        approval: ApprovalRule = False,
+        tags: Iterable[str] = (),
     ) -> None:
         if not callable(function):
             raise ConfigError(f"a tool is made from a function, not from {function!r}")
-        if timeout is not None and timeout <= 0:
-            raise ConfigError(f"timeout must be a positive number of seconds or None, not {timeout!r}")
         self.is_async = is_async(function)
-        if timeout is not None and inline and not self.is_async:
-            raise ConfigError("a sync function that runs inline can't be timed out: drop inline=True or timeout")
+        _check_limits(timeout, max_result_chars, inline=inline and not self.is_async)
+        _check_retries(retries, retry_on, repeatable=repeatable)
+        if isinstance(tags, str):
+            raise ConfigError(f"tags must be a list or tuple of tags, not the string {tags!r}")
         self.function = function
         self.timeout = timeout
         self.repeatable = repeatable
+        self.retries = retries
+        self.retry_on = retry_on
         self.inline = inline
+        self.strict = strict
         self.max_result_chars = max_result_chars
+        self.approval = approval
+        self.tags = tuple(tags)
         self._signature = signature_of(function)
-        self._context = self._signature.context
+        self._invoke = invoker(function, inline=inline)
+        self._wants_context = self._signature.context is not None or is_generator(function)
         self._name = name or self._signature.name
         self._description = description or self._signature.summary
         self._schema: Mapping[str, Any] | None = None
-        self._validate: Validate | None = None
 
     def __repr__(self) -> str:
         return f"FunctionTool({self._name!r})"
@@ -107,8 +125,19 @@ class FunctionTool:
             ToolSchemaError: If the function can't be described; the message lists what stands in the way.
         """
         if self._schema is None:
-            self._schema = tool_dict(self._signature, self._name, self._description)
+            self._schema = tool_dict(self._signature, self._name, self._description, strict=self.strict)
         return self._schema
+
+    def arguments(self, call: ToolCall) -> dict[str, Any]:
+        """The arguments that a call gives the function, checked and converted.
+
+        Args:
+            call: The call.
+
+        Raises:
+            ValueError: If they don't fit; pydantic's ValidationError is one.
+        """
+        return read_arguments(self._signature, call.arguments)
 
     async def call(self, call: ToolCall) -> ToolResult:
         """Runs the function with the arguments that a model wrote.
@@ -119,152 +148,87 @@ class FunctionTool:
         Returns:
             The result; with ``error=True`` and a content that begins with "Error: " when it failed.
         """
-        validate = self._validate
-        if validate is None:
-            validate = self._validate = arguments_validator(self._signature)
         try:
-            arguments = validate(call.arguments or "{}")
+            arguments = read_arguments(self._signature, call.arguments)
         except ValidationError as error:
-            try:
-                arguments = _mended(validate, call.arguments)
-            except (ValidationError, ValueError):
-                return ToolResult(call.id, call.name, _explain(self._name, call.arguments, error), error=True)
-        if self._context is not None:
-            arguments[self._context] = context_for(call)
+            return self._failure(call, explain(self._name, call.arguments, error))
         try:
-            if self.timeout is None:
-                value = await self._invoke(arguments)
-            else:
-                value = await _within(self.timeout, self._invoke(arguments))
+            value = await (self._attempt(call, arguments) if not self.retries else self._attempts(call, arguments))
+            return result_of(call, value, self.max_result_chars)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return ToolResult(call.id, call.name, "Error: CancelledError: the tool cancelled itself", error=True)
-        except _OutOfTime:
-            return ToolResult(call.id, call.name, self._late(), error=True)
+            return self._failure(call, "Error: CancelledError: the tool cancelled itself")
+        except OutOfTime as error:
+            return self._failure(call, f"Error: {error}")
         except (Exception, SystemExit) as error:  # noqa: BLE001 - what a tool does wrong is the model's to mend
-            return ToolResult(call.id, call.name, self._cut(error_text(error)), error=True)
-        if isinstance(value, ToolResult):
-            return replace(value, call_id=call.id, name=call.name)
-        return ToolResult(call.id, call.name, self._cut(result_text(value)), value=value)
+            return self._failure(call, error_text(error))
 
-    async def _invoke(self, arguments: dict[str, Any]) -> Any:
-        if self.is_async:
-            return await self.function(**arguments)
-        if self.inline:
-            value, error = _outcome(self.function, arguments)
-        else:
-            value, error = await in_worker(_outcome, self.function, arguments)
-        if error is not None:
-            raise error
-        if inspect.isawaitable(value):
-            return await value
-        return value
+    def _failure(self, call: ToolCall, text: str) -> ToolResult:
+        return failure(call, text, self.max_result_chars)
 
-    def _late(self) -> str:
-        end = "cancelled" if self.is_async else "left running in the background; its result will not be read"
-        return f"Error: {self._name} took longer than {self.timeout:g} s and was {end}."
+    async def _attempts(self, call: ToolCall, arguments: dict[str, Any]) -> Any:
+        for retry in range(self.retries):
+            try:
+                return await self._attempt(call, arguments)
+            except self.retry_on as error:
+                if isinstance(error, OutOfTime) and not self.is_async:
+                    raise
+                wait = min(LONGEST_WAIT, FIRST_WAIT * 2**retry) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+                failed = error_text(error).removeprefix("Error: ")
+                context_for(call).progress(f"failed ({failed}); retry {retry + 1} of {self.retries} in {wait:.1f} s")
+            await asyncio.sleep(wait)
+            arguments = read_arguments(self._signature, call.arguments)  # it may have changed what it was given
+        return await self._attempt(call, arguments)
 
-    def _cut(self, text: str) -> str:
-        limit = self.max_result_chars
-        if limit is None or len(text) <= limit:
-            return text
-        head = limit * 4 // 5
-        tail = limit - head
-        note = f"\n[... {len(text) - limit} of {len(text)} characters left out here ...]\n"
-        return text[:head] + note + (text[-tail:] if tail else "")
+    async def _attempt(self, call: ToolCall, arguments: dict[str, Any]) -> Any:
+        context: ToolContext[Any] | None = None
+        if self._wants_context:
+            context = context_for(call)
+            if self._signature.context is not None:
+                arguments[self._signature.context] = context
+        work = self._invoke(arguments, context)
+        try:
+            return await (work if self.timeout is None else within(self.timeout, work))
+        except OutOfTime:
+            self._give_up(context)
+            end = "cancelled" if self.is_async else "left running in the background; its result will not be read"
+            raise OutOfTime(f"{self._name} took longer than {self.timeout:g} s and was {end}.") from None
+        except asyncio.CancelledError:
+            self._give_up(context)
+            if not (self.is_async or self.inline):
+                _tell_abandoned(call, self._name)
+            raise
 
-
-class _OutOfTime(Exception):
-    """Our own time-out, apart from a TimeoutError of the tool's."""
-
-
-def _outcome(function: Callable[..., Any], arguments: dict[str, Any]) -> tuple[Any, BaseException | None]:
-    """What was raised is handed over as a value, since neither a future nor a coroutine can carry StopIteration."""
-    try:
-        return function(**arguments), None
-    except StopIteration as error:
-        return None, RuntimeError(f"the tool raised {error!r}")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again where the call is awaited
-        return None, error
+    def _give_up(self, context: ToolContext[Any] | None) -> None:
+        if context is not None:
+            give_up(context)
 
 
-async def _within(seconds: float, work: Awaitable[Any]) -> Any:
-    """Waits for a while; what doesn't end then, even when cancelled, is abandoned."""
-    task = asyncio.ensure_future(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-    except asyncio.CancelledError:
-        await _give_up(task)
-        raise
-    if not done:
-        await _give_up(task)
-        raise _OutOfTime
-    return task.result()
+def _check_limits(timeout: float | None, max_result_chars: int | None, *, inline: bool) -> None:
+    if timeout is not None and timeout <= 0:
+        raise ConfigError(f"timeout must be a positive number of seconds or None, not {timeout!r}")
+    if timeout is not None and inline:
+        raise ConfigError("a sync function that runs inline can't be timed out: drop inline=True or timeout")
+    if max_result_chars is not None and max_result_chars < 1:
+        raise ConfigError(f"max_result_chars must be a positive number or None, not {max_result_chars!r}")
 
 
-async def _give_up(task: asyncio.Future[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task}, timeout=GRACE)
-    if not task.done() and isinstance(task, asyncio.Task):
-        _abandoned.add(task)
-        task.add_done_callback(_abandoned.discard)
-    elif not task.cancelled():
-        task.exception()  # looked at, so that asyncio doesn't warn
+def _check_retries(retries: int, retry_on: tuple[type[Exception], ...], *, repeatable: bool) -> None:
+    if retries < 0:
+        raise ConfigError(f"retries must be at least 0, not {retries!r}")
+    if retries and not repeatable:
+        raise ConfigError("only a tool that may be run twice can be retried: pass repeatable=True, or drop retries")
+    if not retry_on or not all(issubclass(kind, Exception) for kind in retry_on):
+        raise ConfigError(f"retry_on must be a tuple of exception classes, not {retry_on!r}")
 
 
-def _mended(validate: Validate, text: str) -> dict[str, Any]:
-    """Arguments whose JSON is only nearly right: raw line breaks in strings, or null for no arguments.
-
-    Raises:
-        ValueError: If it isn't that, or what it says doesn't fit.
-    """
-    loaded = json.loads(text.strip() or "{}", strict=False)
-    return validate(json.dumps({} if loaded is None else loaded))
-
-
-def _explain(name: str, arguments: str, error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_context=False)
-    if problems[0]["type"] == "json_invalid":
-        return f"Error: the arguments of {name} are not valid JSON: {problems[0]['msg']}. Got: {_short(arguments)}"
-    said = []
-    for problem in problems[:_SHOWN_ERRORS]:
-        where = ".".join(str(step) for step in problem["loc"]) or "the arguments"
-        if problem["type"] == "extra_forbidden":
-            said.append(f"{where}: there is no such argument")
-        elif problem["type"] == "missing":
-            said.append(f"{where}: required, but not given")
-        else:
-            said.append(f"{where}: {problem['msg']} (got {_short(repr(problem['input']))})")
-    if len(problems) > _SHOWN_ERRORS:
-        said.append(f"and {len(problems) - _SHOWN_ERRORS} more")
-    return f"Error: the arguments of {name} don't fit: {'; '.join(said)}"
-
-
-def _short(text: str, limit: int = 200) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}..."
-
-
-def result_text(value: object) -> str:
-    """What a model reads of a tool's result: text as it is, anything else as JSON, and ``str()`` where that fails.
-
-    Example:
-        >>> result_text({"sum": 5}), result_text(None)
-        ('{"sum": 5}', 'null')
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, BaseModel):
-        return value.model_dump_json()
-    try:
-        return json.dumps(value, ensure_ascii=False, default=_jsonable)
-    except (TypeError, ValueError, RecursionError):
-        return str(value)
-
-
-def _jsonable(value: object) -> Any:
-    return to_jsonable_python(value, fallback=str)
+def _tell_abandoned(call: ToolCall, name: str) -> None:
+    context = context_for(call)
+    if context.run is not None and context.run.listening:
+        text = f"{name} runs in a thread, which can't be stopped: it was left running in the background"
+        context.run.emit(Notice(context.conversation, context.agent, text, "warning"))
 
 
 @overload
@@ -280,6 +244,8 @@ def tool(
     repeatable: bool = False,
     inline: bool = False,
     max_result_chars: int | None = MAX_RESULT_CHARS,
+    approval: ApprovalRule = False,
+    tags: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 
 

@@ -18,7 +18,8 @@ from autogen_like.core.message import ToolCall, ToolResult
 from autogen_like.core.protocols import Tool
 from autogen_like.core.sync import run as run_sync
 from autogen_like.tools.context import ToolContext
-from autogen_like.tools.tool import FunctionTool, result_text, tool
+from autogen_like.tools.results import result_text
+from autogen_like.tools.tool import FunctionTool, tool
 
 
 class Item(BaseModel):
@@ -201,7 +202,7 @@ async def test_async_tool_that_takes_too_long_is_cancelled_and_says_so():
 
 
 async def test_async_tool_that_refuses_to_end_is_abandoned(monkeypatch):
-    monkeypatch.setattr(import_module("autogen_like.tools.tool"), "GRACE", 0.01)
+    monkeypatch.setattr(import_module("autogen_like.tools.attempt"), "GRACE", 0.01)
     release = asyncio.Event()
 
     async def stubborn() -> None:
