@@ -10,14 +10,16 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from ..core.errors import ConfigError
 from ..core.sync import run as run_sync
 from .blocks import CodeBlock, CodeExtractor, MarkdownCodeExtractor
 from .executor import CommandLineCodeResult
+from .functions import FUNCTION_PROMPT_TEMPLATE, FunctionModule, UserFunction
 from .output import Output
+from .requirements import Packages, Target
 
 MAX_OUTPUT = 1_000_000
 TIMED_OUT = 124  # as the command `timeout` has it
@@ -69,6 +71,10 @@ class CommandLineCodeExecutor(ABC):
             its default.
         commands: By language, the program and its arguments, which the path of the block's file is added to. Languages
             that aren't known are added by this, and are run.
+        functions: Functions that code may import from `functions_module`.
+        functions_module: The name of their module.
+        packages: The packages that code may import, and all that functions may require: names, with versions if need
+            be. Their wheels are fetched by this machine.
         max_output: Characters of output that are kept of one execution.
 
     Raises:
@@ -91,6 +97,9 @@ class CommandLineCodeExecutor(ABC):
         timeout: float = 60,
         execution_policies: Mapping[str, bool] | None = None,
         commands: Mapping[str, Sequence[str]] | None = None,
+        functions: Sequence[UserFunction] = (),
+        functions_module: str = "functions",
+        packages: Sequence[str] | Packages = (),
         max_output: int = MAX_OUTPUT,
     ) -> None:
         if not timeout > 0:
@@ -108,6 +117,10 @@ class CommandLineCodeExecutor(ABC):
                 raise ConfigError(
                     f"execution_policies: nothing is known to run {language}; give commands={{{language!r}: [...]}}"
                 )
+        self._functions = FunctionModule(functions, functions_module)
+        self._packages = packages if isinstance(packages, Packages) else Packages(packages)
+        for requirement, function in self._functions.requirements:
+            self._packages.check(requirement, function)
         self._extractor = MarkdownCodeExtractor()
         self._preparing = threading.Lock()  # an asyncio.Lock belongs to one loop; executors are used from several
 
@@ -120,6 +133,24 @@ class CommandLineCodeExecutor(ABC):
     def code_extractor(self) -> CodeExtractor:
         """What finds the blocks in a message."""
         return self._extractor
+
+    @property
+    def functions_module(self) -> str:
+        """The name of the module that code may import the user's functions from."""
+        return self._functions.name
+
+    @property
+    def functions(self) -> tuple[UserFunction, ...]:
+        """The user's functions that code may import."""
+        return self._functions.functions
+
+    def format_functions_for_prompt(self, prompt_template: str = FUNCTION_PROMPT_TEMPLATE) -> str:
+        """What to tell a model of the functions that its code may import; nothing where there are none.
+
+        Args:
+            prompt_template: Text with ``$module_name`` and ``$functions``.
+        """
+        return self._functions.prompt(prompt_template) if self._functions.functions else ""
 
     def execute_code_blocks(self, code_blocks: Sequence[CodeBlock]) -> CommandLineCodeResult:
         """Runs blocks in order, up to the first that fails; see `execute`.
@@ -193,6 +224,17 @@ class CommandLineCodeExecutor(ABC):
             The exit code (128 + n when signal n ended it, `NO_PROGRAM` where there is no such program), or None on a
             time-out. Whatever else ended it has been said to `output`.
         """
+
+    async def _package_folder(self, target: Target | None = None, *, python: str | None = None) -> Path | None:
+        """The folder of this machine with all packages, to put on the ``PYTHONPATH``; None where there are none.
+
+        For `_prepare` to call. Where code runs elsewhere, the folder is mounted or copied there, read-only, and
+        `target` says for which Python its wheels are to be: `Target.parse` of what `Target.PROBE` printed there. The
+        functions are for `_prepare` to write too, ``self._functions.source``, to ``{self.functions_module}.py`` in a
+        folder on the ``PYTHONPATH``.
+        """
+        required = [requirement for requirement, _ in self._functions.requirements]
+        return await self._packages.folder(required, target=target, python=python)
 
     @asynccontextmanager
     async def _one_at_a_time(self) -> AsyncIterator[None]:
