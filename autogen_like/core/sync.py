@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
@@ -71,12 +71,15 @@ class _Here(threading.local):
 _here = _Here()
 _lock = threading.Lock()
 _loops: list[_LoopThread] = []
+_idle: list[SimpleQueue[_Job]] = []  # of the worker threads that wait for a job
+IDLE = 10.0  # seconds that a worker thread waits for a job before it ends
 
 
 def _forget_loops() -> None:
     global _lock  # noqa: PLW0603 - one for the process
     _lock = threading.Lock()
     _loops.clear()
+    _idle.clear()
     _here.serving = None
 
 
@@ -176,14 +179,37 @@ def under_sync_face() -> bool:
 async def in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a synchronous function on a worker thread under either face; sync chats inside it work.
 
-    Each call has a daemon thread of its own: in a pool of a few threads, functions that wait for functions (a sync
-    chat in a tool, whose tools are sync too) would wait for ever, and one that hangs would keep the program from
-    ending.
+    Each call has a daemon thread to itself, an idle one or a new one: in a pool of a few threads, functions that wait
+    for functions (a sync chat in a tool, whose tools are sync too) would wait for ever, and one that hangs would keep
+    the program from ending.
     """
     done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    work = (_own_context(), partial(function, *args, **kwargs), done)
-    threading.Thread(target=_deliver_all, args=work, name="autogen_like-worker", daemon=True).start()
+    work = partial(_deliver_all, _own_context(), partial(function, *args, **kwargs), done)
+    try:
+        _idle.pop().put(work)
+    except IndexError:
+        jobs: SimpleQueue[_Job] = SimpleQueue()
+        jobs.put(work)
+        threading.Thread(target=_work, args=(jobs,), name="autogen_like-worker", daemon=True).start()
     return await done
+
+
+def _work(jobs: SimpleQueue[_Job]) -> None:
+    """What a worker thread does: job after job, until none comes for a while."""
+    job = jobs.get()
+    while True:
+        job()
+        del job  # what it held is not kept while the thread waits
+        _idle.append(jobs)
+        try:
+            job = jobs.get(timeout=IDLE)
+        except Empty:
+            try:
+                _idle.remove(jobs)
+            except ValueError:  # somebody took it at this moment, and puts a job in
+                job = jobs.get()
+            else:
+                return
 
 
 def _own_context() -> contextvars.Context:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -395,3 +396,39 @@ def test_the_loops_are_reused() -> None:
         run(nested())
     assert len(sync._loops) == before
     assert not any(one.blocked for one in sync._loops)
+
+
+# --- worker threads
+
+
+async def test_an_idle_worker_thread_is_used_again_and_a_busy_one_is_not():
+    used = {await in_worker(threading.get_ident) for _ in range(50)}
+    assert len(used) < 10  # more than one, since a thread hands its result over just before it is idle
+    meeting = threading.Barrier(8, timeout=20)
+    await asyncio.gather(*(in_worker(meeting.wait) for _ in range(8)))
+
+
+async def test_a_worker_thread_ends_when_nothing_comes_and_keeps_nothing_of_its_last_job(monkeypatch):
+    monkeypatch.setattr(sync, "IDLE", 0.2)
+    monkeypatch.setattr(sync, "_idle", [])
+
+    class Big:
+        def here(self) -> threading.Thread:
+            return threading.current_thread()
+
+    big = Big()
+    gone = weakref.ref(big)
+    thread = await in_worker(big.here)
+    del big
+    while sync._idle == [] and thread.is_alive():
+        await asyncio.sleep(0.001)
+    assert gone() is None
+    await asyncio.to_thread(thread.join, 20)
+    assert not thread.is_alive()
+    assert sync._idle == []
+    assert await in_worker(lambda: 3) == 3
+
+
+async def test_a_job_that_comes_when_a_worker_thread_was_about_to_end_is_done(monkeypatch):
+    monkeypatch.setattr(sync, "IDLE", 0.0)
+    assert [await in_worker(lambda n=n: n) for n in range(200)] == list(range(200))
