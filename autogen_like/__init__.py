@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .agents.context.windows import LastMessages as LastMessages
     from .agents.context.windows import MaxTokens as MaxTokens
     from .agents.conversable import ConversableAgent as ConversableAgent
+    from .agents.paused import PausedChat as PausedChat
     from .agents.queue import a_initiate_chats as a_initiate_chats
     from .agents.queue import initiate_chats as initiate_chats
     from .agents.toolkit import register_function as register_function
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from .core.errors import ToolSchemaError as ToolSchemaError
     from .core.errors import TranscriptError as TranscriptError
     from .core.errors import UndefinedNextAgent as UndefinedNextAgent
+    from .core.events import ApprovalRequested as ApprovalRequested
     from .core.events import CodeFinished as CodeFinished
     from .core.events import CodeOutput as CodeOutput
     from .core.events import CodeStarted as CodeStarted
@@ -134,6 +136,7 @@ if TYPE_CHECKING:
     from .observe.console import ConsolePrinter as ConsolePrinter
     from .observe.usage import print_usage as print_usage
     from .observe.usage import usage_table as usage_table
+    from .tools.approval import NeedsApproval as NeedsApproval
     from .tools.context import ToolContext as ToolContext
     from .tools.schema import function_schema as function_schema
     from .tools.tool import FunctionTool as FunctionTool
@@ -158,6 +161,7 @@ _MODULES = {
     "LastMessages": "autogen_like.agents.context.windows",
     "MaxTokens": "autogen_like.agents.context.windows",
     "ConversableAgent": "autogen_like.agents.conversable",
+    "PausedChat": "autogen_like.agents.paused",
     "a_initiate_chats": "autogen_like.agents.queue",
     "initiate_chats": "autogen_like.agents.queue",
     "register_function": "autogen_like.agents.toolkit",
@@ -187,6 +191,7 @@ _MODULES = {
     "ToolSchemaError": "autogen_like.core.errors",
     "TranscriptError": "autogen_like.core.errors",
     "UndefinedNextAgent": "autogen_like.core.errors",
+    "ApprovalRequested": "autogen_like.core.events",
     "CodeFinished": "autogen_like.core.events",
     "CodeOutput": "autogen_like.core.events",
     "CodeStarted": "autogen_like.core.events",
@@ -259,6 +264,7 @@ _MODULES = {
     "ConsolePrinter": "autogen_like.observe.console",
     "print_usage": "autogen_like.observe.usage",
     "usage_table": "autogen_like.observe.usage",
+    "NeedsApproval": "autogen_like.tools.approval",
     "ToolContext": "autogen_like.tools.context",
     "function_schema": "autogen_like.tools.schema",
     "FunctionTool": "autogen_like.tools.tool",

@@ -30,14 +30,13 @@ class PausedChat:
         requests: What is asked: `ApprovalRequested` where a tool needs a yes, `HumanRequested` elsewhere.
 
     Example:
-        >>> from autogen_like import AssistantAgent, FunctionTool, ScriptedModel, ToolCall
+        >>> from autogen_like import AssistantAgent, FunctionTool, ModelResponse, ScriptedModel, ToolCall
         >>> def delete(path: str) -> str:
         ...     "Deletes a file."
         ...     return f"{path} is gone"
-        >>> wanted = ToolCall("1", "delete", '{"path": "old.txt"}')
-        >>> agent = AssistantAgent(
-        ...     "ada", llm_config=ScriptedModel([wanted, "Done."]), tools=[FunctionTool(delete, approval=True)]
-        ... )
+        >>> wants = ModelResponse(tool_calls=(ToolCall("1", "delete", '{"path": "old.txt"}'),))
+        >>> model = ScriptedModel([wants, "Done."])
+        >>> agent = AssistantAgent("ada", llm_config=model, tools=[FunctionTool(delete, approval=True)])
         >>> async def main() -> str:
         ...     result = await agent.run(message="Tidy up.", human="pause")
         ...     (request,) = result.paused.requests

@@ -35,7 +35,7 @@ def message_to_json(message: Message) -> dict[str, Any]:
         "role": message.role,
         "extra": dict(message.extra) if message.extra else None,
     }
-    return {key: value for key, value in fields.items() if value or key == "content"}
+    return {key: value for key, value in fields.items() if value or key in ("id", "speaker", "content")}
 
 
 def message_from_json(raw: Mapping[str, Any]) -> Message:

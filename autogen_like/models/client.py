@@ -77,7 +77,7 @@ class ModelResponse:
         raw: The endpoint's own response object, for those who need more.
     """
 
-    content: str | None
+    content: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str = "stop"
     usage: Usage = Usage()

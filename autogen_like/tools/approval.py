@@ -23,6 +23,7 @@ Terminal: TypeAlias = Callable[[str], Awaitable[str]]
 
 _YES = ("y", "yes", "approve", "approved")
 _NO = ("n", "no", "deny", "denied")
+_UNASKED = "Error: not run: it needs a person's yes, and nobody is at hand to be asked."
 _NOBODY = (EOFError, OSError)  # what `input` raises where there is no terminal
 
 
@@ -115,6 +116,11 @@ def refusal(answer: str) -> str | None:
     return text
 
 
+def _denial(answer: str) -> str | None:
+    reason = refusal(answer)
+    return reason if reason is None else f"Error: not run, since a person denied it{': ' if reason else '.'}{reason}"
+
+
 class Approvals:
     """Asks for the yes of a person, for the calls of one message.
 
@@ -148,16 +154,11 @@ class Approvals:
         """
         requests = {place: self._request(place, call) for place, call in calls.items()}
         run = self._run
-        if run is None:
-            answers = dict.fromkeys(requests, "no, since it isn't part of a run in which a person could be asked")
-        else:
-            answers = await self._answers(run, requests)
+        answers = await self._answers(run, requests) if run is not None else {}
         results: dict[int, ToolResult] = {}
-        for place, answer in answers.items():
-            reason = refusal(answer)
-            if reason is not None:
-                call = calls[place]
-                said = f"Error: not run, since a person denied it{': ' if reason else '.'}{reason}"
+        for place, call in calls.items():
+            said = _denial(answers[place]) if place in answers else _UNASKED
+            if said is not None:
                 results[place] = ToolResult(call.id, call.name, said, error=True)
         return results
 
@@ -194,8 +195,7 @@ class Approvals:
     ) -> dict[int, str]:
         if run.parent is None:
             run.pause(waiting)
-        nobody = "no, since nobody is at hand to be asked, and a chat inside another can't wait"
-        return {place: run.answers.get(request.id, nobody) for place, request in requests.items()}
+        return {place: run.answers[request.id] for place, request in requests.items() if request.id in run.answers}
 
     async def _ask(self, request: HumanRequested) -> str:
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from ...core.conversation import Turn
-from ...core.message import Message
+from ...core.message import Message, Part, Text, ToolResult
 from ...core.protocols import Reply
+from ...tools.approval import ApprovalRule
 from ...tools.runner import run_calls
 from ...tools.toolbox import ToolSource
+from ..handoff import Handoffs
 
 
 class WithTools(Protocol):
@@ -22,6 +25,15 @@ class WithTools(Protocol):
     @property
     def tools(self) -> ToolSource:
         """Tools that it can run."""
+        ...
+
+    @property
+    def tool_approval(self) -> ApprovalRule | None:
+        """Which calls need a person's yes."""
+        ...
+
+    def a_get_human_input(self, prompt: str) -> Awaitable[str]:
+        """Asks at the terminal."""
         ...
 
 
@@ -40,9 +52,21 @@ class ToolBackend:
             return None
         results = await run_calls(
             last.tool_calls,
-            self._agent.tools,
+            Handoffs(self._agent.tools, turn),
             run=turn.run,
             conversation=turn.conversation.id,
             speaker=self._agent.name,
+            transcript=turn.transcript,
+            policy=self._agent.tool_approval,
+            terminal=self._agent.a_get_human_input,
         )
-        return Message(self._agent.name, tool_results=results)
+        return Message(self._agent.name, _parts_of(results), tool_results=results)
+
+
+def _parts_of(results: Sequence[ToolResult]) -> tuple[Part, ...] | None:
+    """Images and files that came with results: chat APIs take only text in results, so they are said after them."""
+    parts: list[Part] = []
+    for result in results:
+        if result.parts:
+            parts += (Text(f"From the tool {result.name}:"), *result.parts)
+    return tuple(parts) or None
