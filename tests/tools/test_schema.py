@@ -18,7 +18,6 @@ from pydantic import BaseModel, Field
 from autogen_like.core.errors import ToolSchemaError
 from autogen_like.core.message import ToolCall
 from autogen_like.tools.context import ToolContext
-from autogen_like.tools.docstring import parse_docstring
 from autogen_like.tools.schema import function_schema
 from autogen_like.tools.tool import FunctionTool
 
@@ -272,27 +271,6 @@ def test_partials_callable_objects_and_wrapped_functions_are_seen_through():
 def test_builtin_that_does_not_say_what_it_takes_is_refused():
     with pytest.raises(ToolSchemaError, match="wrap it"):
         function_schema(max)
-
-
-@pytest.mark.parametrize(
-    ("text", "summary", "described"),
-    [
-        (None, "", {}),
-        ("One.\n\nTwo.", "One.", {}),
-        ("One\ncontinued.\nArgs:\n    a: x", "One continued.", {"a": "x"}),
-        ("F.\n\nArgs:\n    a (int, optional): x: y\n    *b: z\n\nRaises:\n    E: w", "F.", {"a": "x: y", "b": "z"}),
-        ("F.\n\nArgs:\n    a:\n        below\nOutside: b", "F.", {"a": "below"}),
-    ],
-)
-def test_docstrings(text, summary, described):
-    assert parse_docstring(text) == (summary, described)
-
-
-@given(st.text())
-def test_any_docstring_is_read_without_an_error(text):
-    summary, described = parse_docstring(text)
-    assert "\n" not in summary
-    assert all(described.values())
 
 
 HINTS = st.recursive(
