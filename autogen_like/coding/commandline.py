@@ -225,6 +225,24 @@ class CommandLineCodeExecutor(ABC):
             time-out. Whatever else ended it has been said to `output`.
         """
 
+    async def _write_and_start(
+        self, path: PurePosixPath, content: bytes, command: Sequence[str], *, seconds: float, output: Output
+    ) -> tuple[str, int | None]:
+        """Writes a file and runs a program on it: overridden where both can be done in one go.
+
+        Args:
+            path: As for `_write`.
+            content: As for `_write`.
+            command: As for `_start`.
+            seconds: As for `_start`.
+            output: As for `_start`.
+
+        Returns:
+            What `_write` and what `_start` would.
+        """
+        shown = await self._write(path, content)
+        return shown, await self._start(command, seconds=seconds, output=output)
+
     async def _package_folder(self, target: Target | None = None, *, python: str | None = None) -> Path | None:
         """The folder of this machine with all packages, to put on the ``PYTHONPATH``; None where there are none.
 
@@ -253,9 +271,15 @@ class CommandLineCodeExecutor(ABC):
             known = ", ".join(sorted(self.execution_policies))
             output.say(f"unknown language {block.language!r}; these are known: {known}\n")
             return 1
+        code: int | None = 0
         try:
             path = block_path(block.code, language)
-            shown = await self._write(path, block.code.encode("utf-8", "replace"))
+            content = block.code.encode("utf-8", "replace")
+            if runs:
+                command = (*self.commands[language], _argument(path))
+                shown, code = await self._write_and_start(path, content, command, seconds=self._timeout, output=output)
+            else:
+                shown = await self._write(path, content)
         except BadFileName as error:
             output.say(f"{error}\n")
             return 1
@@ -265,9 +289,6 @@ class CommandLineCodeExecutor(ABC):
         files.append(shown)
         if not runs:
             output.say(f"saved to {shown}, not run\n")
-            return 0
-        command = (*self.commands[language], _argument(path))
-        code = await self._start(command, seconds=self._timeout, output=output)
         if code is None:
             output.say(f"\nTimeout: stopped after {self._timeout:g} s\n")
             return TIMED_OUT
