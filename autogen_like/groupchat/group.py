@@ -15,7 +15,7 @@ from .transitions import Transitions
 if TYPE_CHECKING:
     from ..agents.context import Context
 
-METHODS = ("auto", "manual", "random", "round_robin")
+METHODS = ("auto", "manual", "random", "round_robin", "handoff")
 # (last speaker, group chat) -> an agent, the name of a method, or None to end the chat. May be async.
 Selector: TypeAlias = Callable[[Any, "GroupChat"], Any]
 
@@ -29,8 +29,9 @@ class GroupChat:
         max_round: Messages until the chat ends, the first included; None for no limit.
         admin_name: Kept for AutoGen 0.2's scripts.
         func_call_filter: Whether a tool call is followed by somebody who can run the tool.
-        speaker_selection_method: "auto" (a model decides), "manual" (a person), "random", "round_robin", or a function
-            of (last speaker, group chat) that returns a member, the name of a method, or None to end the chat.
+        speaker_selection_method: "auto" (a model decides), "manual" (a person), "random", "round_robin", "handoff" (the
+            members themselves, with a `Handoff` tool each; the first begins), or a function of (last speaker, group
+            chat) that returns a member, the name of a method, or None to end the chat. A handoff comes before all.
         max_retries_for_selecting_speaker: How often the model is asked again when its answer names nobody or several.
             A model that can be constrained names exactly one at once.
         allow_repeat_speaker: Whether one may speak twice in a row: for all, or a list of those who may.

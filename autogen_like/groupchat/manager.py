@@ -20,6 +20,7 @@ from ..core.sync import run as run_sync
 from ..core.termination import StopReason
 from ..core.transcript import Transcript, View
 from .group import GroupChat
+from .handoff import GroupHandoffs
 from .selection import SpeakerSelection
 
 _CLEAR = re.compile(r"clear history(?:\s+(?P<agent>[^\s\d]\S*))?(?:\s+(?P<keep>\d+))?", re.IGNORECASE)
@@ -39,11 +40,20 @@ class GroupRule:
         self._group = manager.groupchat
         self._initiator = initiator
         self._turns_left = (max_turns or 1) - 1
-        self._selection = SpeakerSelection(manager.groupchat, manager)
+        self._handoffs = GroupHandoffs(manager.groupchat, self, initiator.name)
+        self._selection = SpeakerSelection(manager.groupchat, manager, self._handoffs)
         self._participants = {agent.name: as_participant(agent) for agent in self._group.agents}
         self._agents = {agent.name: agent for agent in self._group.agents}
         self._agents.setdefault(initiator.name, initiator)
         self.rounds = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """How many rounds are used up, and how often the group may still be started."""
+        return {"version": 1, "rounds": self.rounds, "turns_left": self._turns_left}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes a state that `snapshot` gave."""
+        self.rounds, self._turns_left = state["rounds"], state["turns_left"]
 
     async def next(self, conversation: Conversation) -> Participant | StopReason:
         """The participant whose turn it is, or why nobody's is."""
@@ -52,27 +62,37 @@ class GroupRule:
         speaker = self._agents.get(last.speaker)
         if self._group.enable_clear_history:
             self._clear(last, speaker, conversation)
-        before = messages[-2] if len(messages) > 1 else None
         if last.tool_calls:
             if runs(speaker, last):
                 self.rounds += 1
                 return self._participants[last.speaker]
-        elif last.tool_results and before is not None and before.speaker == last.speaker and before.tool_calls:
-            return self._participants[last.speaker]  # it ran its own tools: its turn isn't over
+        elif _ran_its_own(messages) and self._handoffs.target(conversation) is None:
+            return self._participants[last.speaker]  # its turn isn't over
         self.rounds += 1
         if self._manager.is_termination_msg(last.render(None)):
             return StopReason("termination_message", f"{last.speaker} ended the chat", last.speaker)
         if self._group.max_round is not None and self.rounds >= self._group.max_round:
-            if self._turns_left > 0:
-                self._turns_left -= 1
-                self.rounds = 0
-                return self._initiator
-            return StopReason("max_round", f"max_round={self._group.max_round}")
+            return self._again_or(StopReason("max_round", f"max_round={self._group.max_round}"))
         try:
             chosen = await self._selection.select(conversation, speaker)
         except NoEligibleSpeaker as error:
             return StopReason("no_speaker", str(error))
-        return chosen if isinstance(chosen, StopReason) else self._participants[chosen.name]
+        if isinstance(chosen, StopReason):
+            return self._again_or(chosen) if chosen.kind == "answered" else chosen
+        return self._participants[chosen.name]
+
+    def eligible(self, speaker: str) -> Sequence[Any]:
+        """To whom a speaker may hand the conversation over."""
+        after = self._group.transitions.after(self._agents.get(speaker), self._group.agents)
+        return [agent for agent in after if agent.name != speaker]
+
+    def _again_or(self, reason: StopReason) -> Participant | StopReason:
+        """The initiator, where the group is to be started once more."""
+        if self._turns_left <= 0:
+            return reason
+        self._turns_left -= 1
+        self.rounds = 0
+        return self._initiator
 
     def _clear(self, last: Message, speaker: Any, conversation: Conversation) -> None:
         """Carries out a person's "clear history"; models don't decide what the others remember."""
@@ -83,6 +103,13 @@ class GroupRule:
         for name in [only] if only is not None else [*self._participants, None]:
             # The message with the command itself is what they answer.
             conversation.transcript.view(name).forget(int(command["keep"] or 0) + 1)
+
+
+def _ran_its_own(messages: Sequence[Message]) -> bool:
+    """Whether who spoke last ran the tools that it had called itself."""
+    if len(messages) < 2 or not messages[-1].tool_results:
+        return False
+    return messages[-2].speaker == messages[-1].speaker and bool(messages[-2].tool_calls)
 
 
 class GroupChatManager(ConversableAgent):

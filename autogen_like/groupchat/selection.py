@@ -21,6 +21,7 @@ from ..models.cache import with_cache
 from ..models.client import Choice, ModelClient, ModelRequest, ModelResponse
 from ..models.config import client_from
 from .group import METHODS, GroupChat
+from .handoff import GroupHandoffs
 
 if TYPE_CHECKING:
     from ..agents.context import Context
@@ -36,13 +37,15 @@ class SpeakerSelection:
     Args:
         group: The group.
         manager: Its manager, whose model selects where the group names none.
+        handoffs: The group's handoffs, which come before every method.
 
     Raises:
         ConfigError: If a model is to select, and nobody has one.
     """
 
-    def __init__(self, group: GroupChat, manager: Any) -> None:
+    def __init__(self, group: GroupChat, manager: Any, handoffs: GroupHandoffs) -> None:
         self.group = group
+        self._handoffs = handoffs
         self._manager = manager
         self._client: ModelClient | None = None
         if group.speaker_selection_method == "auto" and len(group.agents) > 1:
@@ -65,7 +68,7 @@ class SpeakerSelection:
         return self._client
 
     async def select(self, conversation: Conversation, last_speaker: Any) -> Any:
-        """The member who speaks next; a `StopReason` where the conversation has outgrown the selecting model.
+        """The member who speaks next; a `StopReason` where nobody is to, or where the selecting model is outgrown.
 
         Args:
             conversation: The group's conversation.
@@ -75,6 +78,9 @@ class SpeakerSelection:
             NoEligibleSpeaker: If nobody may follow, or the user's function says that the chat is over.
             UndefinedNextAgent: If the user's function chose somebody who is no member.
         """
+        target = self._handoffs.target(conversation)
+        if target is not None:
+            return self._tell(conversation, target, "handoff", 0)
         method: Any = self.group.speaker_selection_method
         if callable(method):
             method = await call(method, last_speaker, self.group)
@@ -85,6 +91,9 @@ class SpeakerSelection:
         if method.lower() not in METHODS:
             raise ConfigError(f"the selection function must return a member, None or one of {METHODS}, not {method!r}")
         candidates = self._candidates(conversation, last_speaker)
+        if method.lower() == "handoff":
+            chosen = self._handoffs.next(conversation, last_speaker, candidates)
+            return chosen if isinstance(chosen, StopReason) else self._tell(conversation, chosen, "turn", 0)
         if len(candidates) == 1:
             return self._tell(conversation, candidates[0], "only one", 0)
         return await self._by_method(method.lower(), conversation, last_speaker, candidates)
@@ -121,7 +130,7 @@ class SpeakerSelection:
         agents = self.group.agents
         last = conversation.transcript.last
         if self.group.func_call_filter and last is not None and last.tool_calls:
-            agents = self._able(last)
+            agents = self._able(last, conversation)
             if len(agents) == 1:
                 return agents
         eligible = self.group.transitions.after(last_speaker, agents)
@@ -129,8 +138,8 @@ class SpeakerSelection:
             raise NoEligibleSpeaker(f"the transitions let nobody speak after {getattr(last_speaker, 'name', 'that')}")
         return eligible
 
-    def _able(self, message: Message) -> list[Any]:
-        names = [call.name for call in message.tool_calls]
+    def _able(self, message: Message, conversation: Conversation) -> list[Any]:
+        names = self._handoffs.calls_for_others(message, conversation)
         agents = self.group.agents
         able = [agent for agent in agents if _can(agent, names)]
         if not able:
