@@ -108,7 +108,7 @@ class PersonNeeded(AutogenLikeError):
     """
 
     def __init__(self, requests: Sequence[HumanRequested]) -> None:
-        super().__init__(f"waits for a person: {'; '.join(request.prompt for request in requests)}")
+        super().__init__(f"waits for a person: {'; '.join(request.prompt.strip() for request in requests)}")
         self.requests = tuple(requests)
 
     def __reduce__(self) -> tuple[Any, ...]:
