@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 Check: TypeAlias = Callable[[Mapping[str, Any]], str | None]
@@ -112,6 +112,10 @@ def check_tools(body: Mapping[str, Any]) -> str | None:
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not _NAME.fullmatch(str(function.get("name", ""))):
             return f"Invalid 'tools[{index}].function.name'"
+        if function.get("strict"):
+            wrong = _not_strict(function.get("parameters", {}), (), ("parameters",))
+            if wrong:
+                return f"Invalid schema for function {function['name']!r}: {wrong}"
     return None
 
 
@@ -127,18 +131,58 @@ def check_format(body: Mapping[str, Any]) -> str | None:
     if schema.get("type") != "object":
         return "Invalid schema: the root must be of type 'object'"
     if spec.get("strict"):
-        return _not_strict(schema, ("root",))
+        return _not_strict(schema, (), ("root",))
     return None
 
 
-def _not_strict(schema: Mapping[str, Any], path: Sequence[str]) -> str | None:
+_STRICT_KEYS = {
+    "type", "title", "description", "default", "enum", "const", "anyOf", "items", "properties", "required",
+    "additionalProperties", "$ref", "$defs", "pattern", "format", "multipleOf", "minimum", "maximum",
+    "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems",
+}  # fmt: skip
+_STRICT_FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
+
+
+def _not_strict(schema: Mapping[str, Any], definitions: Collection[str], path: Sequence[str]) -> str | None:
+    """What strict mode refuses in a schema, or None.
+
+    Args:
+        schema: The schema, or a part of it.
+        definitions: The names that references may point to.
+        path: Where the part is.
+    """
+    definitions = definitions or schema.get("$defs", {})
+    wrong = _wrong_here(schema, definitions)
+    if wrong:
+        return f"Invalid schema at {'.'.join(path)}: {wrong}"
+    parts = [((*path, name), part) for name, part in schema.get("properties", {}).items()]
+    parts += [((*path, "$defs", name), part) for name, part in schema.get("$defs", {}).items()]
+    parts += [((*path, "anyOf", str(index)), part) for index, part in enumerate(schema.get("anyOf", ()))]
+    parts += [((*path, "items"), schema["items"])] if "items" in schema else []
+    return next(filter(None, (_not_strict(part, definitions, inner) for inner, part in parts)), None)
+
+
+def _wrong_here(schema: Mapping[str, Any], definitions: Collection[str]) -> str | None:
+    unknown = sorted(set(schema) - _STRICT_KEYS)
+    if unknown:
+        return f"'{unknown[0]}' is not permitted."
+    if "$ref" in schema:
+        name = str(schema["$ref"]).removeprefix("#/$defs/")
+        others = sorted(set(schema) - {"$ref"})
+        if others:
+            return f"$ref cannot have keywords {others}."
+        return None if name in definitions else f"reference can only point to definitions, not {name!r}."
+    if "type" not in schema and "anyOf" not in schema:
+        return "schema must have a 'type' key."
     if schema.get("type") == "object":
         if schema.get("additionalProperties") is not False:
-            return f"Invalid schema at {'.'.join(path)}: 'additionalProperties' is required to be false"
+            return "'additionalProperties' is required to be false"
         if set(schema.get("required", ())) != set(schema.get("properties", {})):
-            return f"Invalid schema at {'.'.join(path)}: 'required' must name every property"
-    for name, part in schema.get("properties", {}).items():
-        wrong = _not_strict(part, (*path, name))
-        if wrong:
-            return wrong
+            return "'required' must name every property"
+    if schema.get("type") == "array" and "items" not in schema:
+        return "array schema missing items."
+    if schema.get("format", "date") not in _STRICT_FORMATS:
+        return f"{schema['format']!r} is not a valid format."
+    if "(?" in schema.get("pattern", ""):
+        return "regex lookaround is not supported."
     return None

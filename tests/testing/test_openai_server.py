@@ -143,3 +143,36 @@ def test_errors_and_bodies_are_sent_as_they_are() -> None:
         assert (status, answer["error"]["code"]) == (429, "c")
         assert post(server, body) == (200, [1])
         assert post(server, body)[0] == 503
+
+
+def _closed(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"type": "object", "properties": {}}, "parameters: 'additionalProperties'"),
+        ({**_closed(a={"type": "string"}), "required": []}, "parameters: 'required'"),
+        (_closed(a={"type": "array", "items": {"type": "object"}}), "parameters.a.items: 'additionalProperties'"),
+        (_closed(a={"anyOf": [{"type": "null"}, {}]}), "parameters.a.anyOf.1: schema must have a 'type' key"),
+        (_closed(a={"type": "array"}), "array schema missing items"),
+        (_closed(a={"type": "string", "minLength": 1}), "'minLength' is not permitted"),
+        (_closed(a={"type": "string", "format": "path"}), "'path' is not a valid format"),
+        (_closed(a={"type": "string", "pattern": "^(?!a)"}), "lookaround"),
+        (_closed(a={"$ref": "#/$defs/A"}), "can only point to definitions"),
+        ({**_closed(a={"$ref": "#/$defs/A", "title": "A"}), "$defs": {"A": _closed()}}, "$ref cannot have keywords"),
+        ({**_closed(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"type": "object"}}}, "parameters.$defs.A"),
+        ({**_closed(a={"$ref": "#/$defs/A"}), "$defs": {"A": _closed()}}, None),
+    ],
+)
+def test_it_refuses_strict_tools_whose_parameters_are_not(parameters: Any, told: str | None) -> None:
+    tool = {"type": "function", "function": {"name": "f", "strict": True, "parameters": parameters}}
+    with OpenAIServer(["fine", "fine"]) as server:
+        status, answer = post(server, {"model": "m", "messages": [USER], "tools": [tool]})
+        del tool["function"]["strict"]  # type: ignore[attr-defined]
+        assert post(server, {"model": "m", "messages": [USER], "tools": [tool]})[0] == 200
+    assert status == (200 if told is None else 400)
+    assert told is None or told in answer["error"]["message"]
