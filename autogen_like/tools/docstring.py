@@ -95,7 +95,8 @@ def _body(lines: list[str], start: int) -> list[str]:
 
 def _google(body: list[str]) -> Iterator[tuple[str, str]]:
     margin = next((_depth(line) for line in body if line.strip()), 0)
-    name, said = "", []
+    name = ""
+    said: list[str] = []
     for line in body:
         entry = _GOOGLE_ENTRY.match(line.strip()) if _depth(line) <= margin else None
         if entry:

@@ -112,22 +112,22 @@ def _pydantic_schemas(
         adapters = [(p.name, "validation", TypeAdapter(p.hint)) for p in parameters]
         schemas, shared = TypeAdapter.json_schemas(adapters)  # type: ignore[arg-type]
     except _UNUSABLE:
-        bad = [p.name for p in parameters if not _has_schema(p.hint)]
+        bad = [f"{p.name}: {why}" for p in parameters if (why := _why_unusable(p.hint))]
         raise ToolSchemaError(
-            f"{name!r} can't be described to a model: JSON has nothing for the type of "
-            f"{', '.join(bad) or 'a parameter'}. "
+            f"{name!r} can't be described to a model, since JSON has nothing for a type. {'; '.join(bad)}. "
             "Take numbers, strings, lists, dicts, enums, dataclasses or pydantic models, and build the rest inside"
         ) from None
     # The schemas of two models with the same name get different keys, so that one set of definitions holds them all.
     return [schemas[p.name, "validation"] for p in parameters], shared.get("$defs", {})
 
 
-def _has_schema(hint: Any) -> bool:
+def _why_unusable(hint: Any) -> str:
+    """What pydantic has against a type, in a line; empty where it takes it."""
     try:
         TypeAdapter(hint).json_schema()
-    except _UNUSABLE:
-        return False
-    return True
+    except _UNUSABLE as error:
+        return str(error).partition("\n")[0].rstrip(".")
+    return ""
 
 
 def _property(parameter: Parameter, schema: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:

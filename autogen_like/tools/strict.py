@@ -110,9 +110,9 @@ def _strict(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Schema:
         made["items"] = _strict(schema["items"], root)
     elif "type" not in schema:
         values = schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else []
-        if not values:
+        kinds = list(dict.fromkeys(_JSON_TYPES.get(type(value), "") for value in values))
+        if not all(kinds) or not values:
             raise _Unsayable("a value of any type can't be said: give it a type")
-        kinds = list(dict.fromkeys(_JSON_TYPES[type(value)] for value in values))
         made["type"] = kinds[0] if len(kinds) == 1 else kinds
     return made
 
@@ -123,7 +123,7 @@ def _drop_narrowing(made: Schema, schema: Mapping[str, Any]) -> None:
         del made["pattern"]
     if made.get("format", "date") not in _FORMATS:
         del made["format"]
-    told = [f"{key}: {schema[key]}" for key in _TOLD if key in schema and key not in made]
+    told = [f"{key}: {schema[key]}" for key in _TOLD if key in schema and key not in made and schema[key] != "binary"]
     if told:
         made["description"] = f"{made.get('description', '')} ({', '.join(told)})".strip()
 
