@@ -180,7 +180,7 @@ class CommandLineCodeExecutor(ABC):
         files: list[str] = []
         code = 0
         if blocks:
-            async with self._one_at_a_time():
+            async with one_at_a_time(self._preparing):
                 await self._prepare()
         for block in blocks:
             code = await self._run(block, output, files)
@@ -254,15 +254,6 @@ class CommandLineCodeExecutor(ABC):
         required = [requirement for requirement, _ in self._functions.requirements]
         return await self._packages.folder(required, target=target, python=python)
 
-    @asynccontextmanager
-    async def _one_at_a_time(self) -> AsyncIterator[None]:
-        while not self._preparing.acquire(blocking=False):  # noqa: ASYNC110 - an Event belongs to one loop too
-            await asyncio.sleep(0.01)
-        try:
-            yield
-        finally:
-            self._preparing.release()
-
     async def _run(self, block: CodeBlock, output: Output, files: list[str]) -> int:
         """Runs one block: its exit code. What it prints and the file it is written to are added to what is given."""
         language = _canonical(block.language)
@@ -293,6 +284,21 @@ class CommandLineCodeExecutor(ABC):
             output.say(f"\nTimeout: stopped after {self._timeout:g} s\n")
             return TIMED_OUT
         return code
+
+
+@asynccontextmanager
+async def one_at_a_time(lock: threading.Lock) -> AsyncIterator[None]:
+    """Holds a lock that coroutines of several loops share, without blocking any of them.
+
+    Args:
+        lock: The lock.
+    """
+    while not lock.acquire(blocking=False):  # noqa: ASYNC110 - an Event belongs to one loop
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class BadFileName(ValueError):
