@@ -106,6 +106,16 @@ class HistoryMixin:
             if recipient is None or other is recipient:
                 chat.transcript.view(self.name).forget(keep)
 
+    def forget(self, other: Any) -> None:
+        """Drops the conversation with another agent, on both sides, and what was set for that agent.
+
+        Args:
+            other: The other agent, which is not talked to any more.
+        """
+        for mine, theirs in ((self, other), (other, self)):
+            for kept in ("_conversations", "_limits", "reply_at_receive"):
+                getattr(mine, kept, {}).pop(theirs, None)
+
     def reset(self) -> None:
         """Forgets all conversations, counters and the state of reply functions."""
         self.clear_history()
