@@ -122,11 +122,11 @@ def _pydantic_schemas(
 
 
 def _why_unusable(hint: Any) -> str:
-    """What pydantic has against a type, in a line; empty where it takes it."""
+    """What pydantic has against a type, in few words; empty where it takes it."""
     try:
         TypeAdapter(hint).json_schema()
     except _UNUSABLE as error:
-        return str(error).partition("\n")[0].rstrip(".")
+        return " ".join(str(error).split("\n")[:2]).strip().rstrip(".")
     return ""
 
 
