@@ -182,11 +182,6 @@ async def test_null_where_something_is_required_goes_back_to_the_model():
 def test_what_only_narrows_is_told_in_words():
     name_hint = Annotated[str, Field(min_length=3, json_schema_extra={"pattern": "^(?!x)"})]
     f = made_of(name=name_hint, names=set[str], where=Path, raw=bytes)
-        name: Annotated[str, Field(min_length=3, json_schema_extra={"pattern": "^(?!x)"})],
-        names: set[str],
-        where: Path,
-        raw: bytes,
-    ): ...
 
     properties = strictly(f)["properties"]
     assert properties["name"] == {"type": "string", "description": "name (minLength: 3, pattern: ^(?!x))"}
