@@ -2,52 +2,58 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import secrets
 import shutil
+import site
+import stat
 import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
+from ..core.errors import ConfigError
+from ..core.sync import in_worker
 from .commandline import MAX_OUTPUT, NO_PROGRAM, CommandLineCodeExecutor
+from .functions import UserFunction
 from .output import Output
-from .process import clean_environment, run_process
+from .process import Limits, clean_environment, run_process
+from .requirements import Packages
+from .virtual_env import VirtualEnvironment, create_virtual_env
 
-
-class VirtualEnvironment(Protocol):
-    """What ``venv.EnvBuilder().ensure_directories`` gives."""
-
-    @property
-    def bin_path(self) -> str:
-        """The folder of its programs."""
-        ...
-
-    @property
-    def env_exe(self) -> str:
-        """Its Python."""
-        ...
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
     r"""Writes each block to a file and runs it as a process on this machine.
 
-    The processes see a clean environment: none of this one's variables but those needed to find programs and the
-    home folder. Everything that a block starts ends with it, on a time-out and on cancellation too. That is order, not
-    safety: the code can read and write all that the user can.
+    The processes see a clean environment: none of this one's variables but those needed to find programs, and a home
+    and a temporary folder of their own, which go away with the executor. What they may take is limited. Everything that
+    a block starts ends with it, on a time-out and on cancellation too. That is order, not safety: the code can read and
+    write all that the user can.
 
     Args:
         timeout: Seconds that one block may take.
-        virtual_env_context: A virtual environment to run Python in; this one by default.
+        virtual_env_context: A virtual environment to run Python in; without one it is the Python that runs this.
         work_dir: Where files are written and code runs; made if need be. A temporary folder by default, which goes
             away with the executor.
+        virtual_env: True for a virtual environment of the executor's own, which goes away with it; or the folder of
+            one, made if it isn't there.
+        limits: What one block may take of this machine.
         execution_policies: By language, whether blocks are run (True) or only saved (False).
         commands: By language, the program and its arguments; adds languages, or changes how one is run.
         env: Environment variables that the code may see beside the harmless ones.
+        functions: Functions that code may import from `functions_module`.
+        functions_module: The name of their module.
+        packages: The packages that code may import, and all that functions may require: names, with versions if need
+            be. They are kept in a folder of their own, never installed in the user's Python.
         max_output: Characters of output that are kept of one execution.
 
     Raises:
-        ConfigError: If the time-out isn't positive.
+        ConfigError: If a setting can't be.
 
     Example:
         >>> from autogen_like import CodeBlock
@@ -61,24 +67,39 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
         timeout: float = 60,
         virtual_env_context: VirtualEnvironment | None = None,
         work_dir: str | Path | None = None,
-        *,
+        functions: Sequence[UserFunction] = (),
+        functions_module: str = "functions",
         execution_policies: Mapping[str, bool] | None = None,
-        env: Mapping[str, str] | None = None,
+        *,
+        virtual_env: bool | str | Path = False,
+        limits: Limits | None = None,
         commands: Mapping[str, Sequence[str]] | None = None,
+        env: Mapping[str, str] | None = None,
+        packages: Sequence[str] | Packages = (),
         max_output: int = MAX_OUTPUT,
     ) -> None:
         super().__init__(
-            timeout=timeout, execution_policies=execution_policies, commands=commands, max_output=max_output
+            timeout=timeout,
+            execution_policies=execution_policies,
+            commands=commands,
+            functions=functions,
+            functions_module=functions_module,
+            packages=packages,
+            max_output=max_output,
         )
-        self._venv = virtual_env_context
-        self._temporary: weakref.finalize[[str], LocalCommandLineCodeExecutor] | None = None
-        if work_dir is None:
-            work_dir = tempfile.mkdtemp(prefix="autogen_like-")
-            # Not TemporaryDirectory, which warns when nobody closed it: an agent that is dropped is no mistake.
-            self._temporary = weakref.finalize(self, shutil.rmtree, work_dir, ignore_errors=True)
-        self._work_dir = Path(work_dir)
-        self._work_dir.mkdir(parents=True, exist_ok=True)
+        if virtual_env and virtual_env_context is not None:
+            raise ConfigError("virtual_env and virtual_env_context are both given; leave one out")
+        self._limits = limits or Limits()
         self._env = dict(env or {})
+        self._venv = virtual_env_context
+        self._venv_wanted = virtual_env
+        self._import_path = ""
+        private = tempfile.mkdtemp(prefix="autogen_like-")
+        # Not TemporaryDirectory, which warns when nobody closed it: an agent that is dropped is no mistake.
+        self._private_goes = weakref.finalize(self, _remove, private)
+        self._private = Path(private)
+        self._work_dir = Path(work_dir) if work_dir is not None else self._private / "work"
+        self._work_dir.mkdir(parents=True, exist_ok=True)
 
     @property
     def work_dir(self) -> Path:
@@ -86,38 +107,130 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
         return self._work_dir
 
     def close(self) -> None:
-        """Removes the temporary folder, if it has one."""
-        if self._temporary is not None:
-            self._temporary()
+        """Removes what is temporary: the work folder too, if none was named."""
+        self._private_goes()
 
     async def _prepare(self) -> None:
-        self._work_dir.mkdir(parents=True, exist_ok=True)
+        for folder in (self._work_dir, self._home, self._temporary, self._modules):
+            folder.mkdir(parents=True, exist_ok=True)
+        if self._venv_wanted and self._venv is None:
+            own = self._private / f"venv-{secrets.token_hex(4)}"  # a new one, should the first be cancelled half made
+            self._venv = await in_worker(create_virtual_env, own if self._venv_wanted is True else self._venv_wanted)
+        (self._modules / f"{self.functions_module}.py").write_text(self._functions.source, encoding="utf-8")
+        packages = await self._package_folder(python=self._venv.env_exe if self._venv is not None else None)
+        self._import_path = os.pathsep.join(map(str, filter(None, (self._modules, packages))))
 
     async def _write(self, path: PurePosixPath, content: bytes) -> str:
         folder = self._work_dir.resolve()
-        target = folder / path
-        if folder not in target.resolve().parents:
-            raise PermissionError("a link leads out of the work folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        return str(target)
+        write_inside(folder, path, content)
+        return str(folder / path)
 
     async def _start(self, command: Sequence[str], *, seconds: float, output: Output) -> int | None:
-        program = self._program(command[0])
+        env = self._environment()
+        program = self._program(command[0], env.get("PATH"))
         if program is None:
             output.say(f"there is no {command[0]} on this machine\n")
             return NO_PROGRAM
-        env = clean_environment(self._env)
-        if self._venv is not None:
-            env["PATH"] = f"{self._venv.bin_path}:{env.get('PATH', '')}"
-        cwd = self._work_dir.resolve()
+        folder = self._work_dir.resolve()
         try:
-            return await run_process([program, *command[1:]], cwd=cwd, env=env, seconds=seconds, output=output)
+            return await run_process(
+                [program, *command[1:]],
+                cwd=folder,
+                env=env,
+                seconds=seconds,
+                output=output,
+                limits=self._limits,
+                folders=[folder, self._temporary],
+            )
         except OSError as error:
             output.say(f"{command[0]} could not be started: {error}\n")
             return NO_PROGRAM
 
-    def _program(self, name: str) -> str | None:
+    @property
+    def _home(self) -> Path:
+        return self._private / "home"
+
+    @property
+    def _temporary(self) -> Path:
+        return self._private / "tmp"
+
+    @property
+    def _modules(self) -> Path:
+        return self._private / "modules"
+
+    def _environment(self) -> dict[str, str]:
+        own = {"HOME": str(self._home), "TMPDIR": str(self._temporary)}
+        if site.ENABLE_USER_SITE:  # found by way of the home folder otherwise
+            own["PYTHONUSERBASE"] = site.getuserbase()
+        env = {**clean_environment(own), **self._env}
+        if self._venv is not None:
+            env["PATH"] = f"{self._venv.bin_path}{os.pathsep}{env.get('PATH', '')}"
+            env["VIRTUAL_ENV"] = str(Path(self._venv.env_exe).parent.parent)
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (self._import_path, env.get("PYTHONPATH"))))
+        return env
+
+    def _program(self, name: str, path: str | None) -> str | None:
         if name == "python3":
             return self._venv.env_exe if self._venv is not None else sys.executable
-        return shutil.which(name)
+        return shutil.which(name, path=path)
+
+
+def write_inside(folder: Path, path: PurePosixPath, content: bytes) -> None:
+    """Writes a file in a folder, following no link on the way, so that none made meanwhile can lead out of it.
+
+    The file is renamed into its place: a link or a pipe that stands there is replaced, not written to.
+
+    Args:
+        folder: The folder.
+        path: The file's path in it.
+        content: What to write.
+
+    Raises:
+        OSError: If that can't be, because of a link or otherwise.
+    """
+    place = os.open(folder, _FOLDER)
+    try:
+        for part in path.parts[:-1]:
+            place = _enter(place, part)
+        temporary = f".{secrets.token_hex(8)}.part"
+        file = os.open(temporary, _NEW_FILE, 0o666, dir_fd=place)
+        try:
+            with os.fdopen(file, "wb") as written:
+                written.write(content)
+            os.rename(temporary, path.name, src_dir_fd=place, dst_dir_fd=place)
+        except BaseException:
+            os.unlink(temporary, dir_fd=place)
+            raise
+    finally:
+        os.close(place)
+
+
+def _enter(place: int, part: str) -> int:
+    """A folder in an open folder, made if need be; the outer one is closed."""
+    try:
+        if not _is_there(place, part):
+            os.mkdir(part, dir_fd=place)
+        inner = os.open(part, _FOLDER, dir_fd=place)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+            raise
+        raise PermissionError(errno.EPERM, f"{part} is a link or a file, not a folder of the work folder") from error
+    os.close(place)
+    return inner
+
+
+def _is_there(place: int, part: str) -> bool:
+    try:
+        os.stat(part, dir_fd=place, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _remove(folder: str) -> None:
+    """Removes a folder that code could write to, also what it made unreadable."""
+    for place, names, _ in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(stat.S_IRWXU)
+    shutil.rmtree(folder, ignore_errors=True)
