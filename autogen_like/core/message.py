@@ -7,7 +7,6 @@ dict that chat APIs know, once as seen by its speaker and once as seen by everyb
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,12 +15,12 @@ from typing import Any, NoReturn, TypeAlias
 from .errors import TranscriptError
 
 _counter = count(1)
-_prefix = secrets.token_hex(5)
+_prefix = os.urandom(5).hex()
 
 
 def _renew_prefix() -> None:
     global _prefix  # noqa: PLW0603 - one for the process
-    _prefix = secrets.token_hex(5)
+    _prefix = os.urandom(5).hex()
 
 
 # A forked child would otherwise hand out its parent's ids again.
@@ -52,6 +51,21 @@ class Image:
     url: str
     detail: str = "auto"
 
+    @classmethod
+    def from_bytes(cls, data: bytes, mime: str, *, detail: str = "auto") -> Image:
+        """An image from its bytes.
+
+        Args:
+            data: The bytes.
+            mime: What they are: "image/png", "image/jpeg", ...
+            detail: How closely a model should look.
+
+        Example:
+            >>> Image.from_bytes(b"GIF89a", "image/gif").url
+            'data:image/gif;base64,R0lGODlh'
+        """
+        return cls(data_uri(data, mime), detail)
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -66,6 +80,24 @@ class File:
     name: str
     data: str | None = None
     file_id: str | None = None
+
+    @classmethod
+    def from_bytes(cls, name: str, data: bytes, mime: str) -> File:
+        """A file from its bytes.
+
+        Args:
+            name: The file's name.
+            data: The bytes.
+            mime: What they are: "application/pdf", "text/csv", ...
+        """
+        return cls(name, data_uri(data, mime))
+
+
+def data_uri(data: bytes, mime: str) -> str:
+    """Bytes as an address that holds them itself."""
+    from base64 import b64encode  # only where there are bytes: the core imports little
+
+    return f"data:{mime};base64,{b64encode(data).decode()}"
 
 
 Part: TypeAlias = Text | Image | File

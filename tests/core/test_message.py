@@ -294,3 +294,10 @@ def test_what_is_no_message_is_refused_with_the_cure(raw: dict[str, Any], hint: 
 
 def test_the_text_of_nothing_is_empty() -> None:
     assert content_text(None) == content_text(()) == content_text("") == ""
+
+
+def test_images_and_files_are_made_of_bytes():
+    image = Image.from_bytes(b"GIF89a", "image/gif", detail="low")
+    assert (image.url, image.detail) == ("data:image/gif;base64,R0lGODlh", "low")
+    file = File.from_bytes("a.csv", b"a,b", "text/csv")
+    assert (file.name, file.data) == ("a.csv", "data:text/csv;base64,YSxi")
