@@ -28,7 +28,6 @@ from .backends.function import ReplyFunction, Trigger, check_trigger
 from .backends.nested import NestedBackend, nested_function
 from .chats import ChatsMixin
 from .hooks import HooksMixin
-from .pair import Asker
 
 
 class ChainMixin(HooksMixin, ChatsMixin):
@@ -140,7 +139,7 @@ class ChainMixin(HooksMixin, ChatsMixin):
         """A conversation in which these messages were said."""
         if messages is None:
             return self._conversation_with(sender)
-        other = sender if sender is not None else Asker(self.name)
+        other = sender if sender is not None else self._asker
         known = self._conversations.get(sender)
         if known is not None and known.transcript.view(self.name) is messages:
             return known  # a reply function passes on what it was given

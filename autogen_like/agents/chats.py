@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -274,12 +274,9 @@ class ChatsMixin(HistoryMixin):
     def _asked(self, options: ChatOptions) -> Run[ChatResult]:
         """The agent alone, asked by the program."""
         asker = self._asker
-        agent = as_participant(self)
 
         async def main(run: Run[ChatResult]) -> ChatResult:
-            transcript = Transcript() if options.clear_history else self._past_with(asker)
-            others = {id(asker): self, id(agent): asker}
-            chat = Conversation((asker, agent), Solo(agent), lambda one: others[id(one)], transcript)
+            chat = self._conversation_asked(asker, options.clear_history)
             self._conversations[asker] = chat
             chat.silent = bool(options.silent or self.silent)
             check_models(chat.participants)
@@ -295,6 +292,13 @@ class ChatsMixin(HistoryMixin):
                 return await self._held(run, chat, message, self, options)
 
         return self._with_cache(main, options)
+
+    def _conversation_asked(self, asker: Asker, clear_history: bool) -> Conversation:
+        """The conversation in which the agent alone is asked. A group's manager opens the group's."""
+        agent = as_participant(self)
+        transcript = Transcript() if clear_history else self._past_with(asker)
+        others = {id(asker): self, id(agent): asker}
+        return Conversation((asker, agent), Solo(agent), lambda one: others[id(one)], transcript)
 
     async def a_initiate_chat(
         self,
@@ -360,8 +364,16 @@ class ChatsMixin(HistoryMixin):
 
     @property
     def _asker(self) -> Asker:
-        known = next((other for other in self._conversations if isinstance(other, Asker)), None)
-        return known or Asker(self.name)
+        """Whoever asks it without being an agent: the same one each time, under a name that nobody else has."""
+        taken = self._names_taken()
+        if self._known_asker is None or self._known_asker.name in taken:
+            self._known_asker = Asker(*taken)
+        return self._known_asker
+
+    _known_asker: Asker | None = None
+
+    def _names_taken(self) -> Sequence[str]:
+        return (self.name,)
 
 
 def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversation:

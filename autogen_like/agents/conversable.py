@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..coding.executor import CodeExecutor
 from ..core.errors import ConfigError
+from ..core.limits import Limits
 from ..core.message import content_text
 from ..core.protocols import Tool
 from ..core.sync import in_place
 from ..core.sync import run as run_sync
+from ..core.termination import StopCondition
 from ..core.usage import UsageLedger
 from ..models.client import ModelClient
 from ..models.config import check_config, client_from
 from ..models.custom import activate
 from ..tools.approval import ApprovalRule
 from ..tools.toolbox import ToolSource
+from .as_tool import as_tool
 from .chain import ChainMixin
 from .chat_result import ChatResult
 from .chats import refuse_async
@@ -26,6 +29,7 @@ from .toolkit import ToolkitMixin
 from .usage import UsageMixin
 
 if TYPE_CHECKING:
+    from ..tools.tool import FunctionTool
     from .context import Context, ContextPolicy
 
 HUMAN_INPUT_MODES = ("ALWAYS", "TERMINATE", "NEVER")
@@ -218,6 +222,53 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
     def get_chat_results(self, chat_index: int | None = None) -> Sequence[ChatResult] | ChatResult:
         """The results of the last `initiate_chats`, or of one chat in it."""
         return self._finished_chats if chat_index is None else self._finished_chats[chat_index]
+
+    # --- as a tool
+
+    def as_tool(
+        self,
+        name: str | None = None,
+        description: str | None = None,
+        *,
+        clear_history: bool = True,
+        summary_method: str | Callable[..., Any] | None = "last_msg",
+        summary_args: Mapping[str, Any] | None = None,
+        stop: StopCondition | None = None,
+        limits: Limits | None = None,
+        max_depth: int = 5,
+        **options: Any,
+    ) -> FunctionTool:
+        """A tool with which another agent asks this one, or a group by its manager, and gets the answer as the result.
+
+        Each call is a conversation of its own, part of the run in which it is made: budgets, usage, events and
+        cancellation hold across. The result says so where the conversation didn't come to its own end.
+
+        Args:
+            name: What the model calls the tool; the agent's name by default.
+            description: What the agent is good for, for the model; its description by default.
+            clear_history: Whether the agent forgets each call before the next.
+            summary_method: How the answer is made of the conversation; see `run`.
+            summary_args: Arguments for it.
+            stop: A condition that ends each conversation.
+            limits: Budgets for each conversation.
+            max_depth: How many agents may be asked inside one another where this one is the last, so that agents that
+                have each other, or themselves, as tools come to an end.
+            **options: Further arguments of `FunctionTool`: ``approval``, ``timeout``, ``tags``.
+
+        Raises:
+            ConfigError: If a setting can't be right.
+
+        Example:
+            >>> from autogen_like import ConversableAgent, ScriptedModel
+            >>> expert = ConversableAgent("expert", description="Knows.", llm_config=ScriptedModel(["42"]))
+            >>> tool = expert.as_tool()
+            >>> tool.name, list(tool.schema["function"]["parameters"]["properties"])
+            ('expert', ['message'])
+        """
+        return as_tool(
+            self, name, description, clear_history=clear_history, summary_method=summary_method,
+            summary_args=summary_args, stop=stop, limits=limits, max_depth=max_depth, **options,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         chain = ", ".join(backend.name for backend in self.backends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Any
 
 from ..core.conversation import Conversation
@@ -62,12 +63,17 @@ class Pair:
 
 
 class Asker:
-    """Whoever asks an agent something without being an agent: ``agent.run(message=...)``."""
+    """Whoever asks an agent something without being an agent: ``agent.run(message=...)``.
+
+    Args:
+        *taken: Names that others have.
+    """
 
     description = "The program that asked."
 
-    def __init__(self, agent_name: str) -> None:
-        self.name = "user" if agent_name != "user" else "caller"
+    def __init__(self, *taken: str) -> None:
+        names = chain(("user", "caller"), (f"caller_{number}" for number in count(2)))
+        self.name = next(name for name in names if name not in taken)
 
     async def reply(self, turn: Any) -> Reply:
         """Says nothing: it only asks."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..agents.agent import as_participant
 from ..agents.conversable import ConversableAgent
-from ..agents.pair import runs
+from ..agents.pair import Asker, runs
 from ..core.conversation import Conversation, Turn
 from ..core.errors import ConfigError, NoEligibleSpeaker
 from ..core.message import Message, content_text, message_from_dict
@@ -190,6 +190,12 @@ class GroupChatManager(ConversableAgent):
             self._remember(agent, conversation)
         return conversation
 
+    def _conversation_asked(self, asker: Asker, clear_history: bool) -> Conversation:
+        return self.conversation_for(asker, clear_history, None)
+
+    def _names_taken(self) -> Sequence[str]:
+        return (self.name, *self.groupchat.agent_names)
+
     async def reply(self, turn: Turn) -> Reply:
         """As a member of another conversation: the group talks about the last message; its last word is the reply."""
         turn.backend = "groupchat"
@@ -197,15 +203,20 @@ class GroupChatManager(ConversableAgent):
         if last is None:
             raise ConfigError(f"{self.name} was asked to reply to nothing: begin the chat with a message")
 
+        conversation = self.conversation_for(turn.sender, True, None)
+        conversation.silent = turn.conversation.silent
+
+        opening = Message(turn.sender.name, last.content if last.content is not None else last.text)
+
         async def main(run: Run[StopReason]) -> StopReason:
-            conversation = self.conversation_for(turn.sender, True, None)
-            conversation.silent = turn.conversation.silent
-            opening = Message(turn.sender.name, last.content if last.content is not None else last.text)
             return await conversation.converse(run, opening)
 
-        await Run(main)
-        said = self.groupchat.transcript.last
-        return Message(self.name, content_text(said.render(None)["content"]) if said is not None else "")
+        reason = await Run(main)
+        said = conversation.transcript.messages[-1]
+        if said.id == opening.id:
+            turn.notice(f"the group said nothing: {reason}", "warning")
+            return Message(self.name, "")
+        return Message(self.name, content_text(said.render(None)["content"]))
 
     # --- going on with an earlier chat
 
