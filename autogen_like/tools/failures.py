@@ -12,5 +12,8 @@ def error_text(error: BaseException) -> str:
         >>> error_text(KeyError("k"))
         "Error: KeyError: 'k'"
     """
-    said = str(error)
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001 - an exception that can't say what it is; its type does
+        said = ""
     return f"Error: {type(error).__name__}: {said}" if said else f"Error: {type(error).__name__}"

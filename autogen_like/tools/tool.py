@@ -158,12 +158,14 @@ class FunctionTool:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
+                self._tell_abandoned(call)
                 raise
             return self._failure(call, "Error: CancelledError: the tool cancelled itself")
         except OutOfTime as error:
             return self._failure(call, f"Error: {error}")
         except (Exception, SystemExit) as error:  # noqa: BLE001 - what a tool does wrong is the model's to mend
-            return self._failure(call, error_text(error))
+            tries = f" (tried {self.retries + 1} times)" if self.retries and isinstance(error, self.retry_on) else ""
+            return self._failure(call, error_text(error) + tries)
 
     def _failure(self, call: ToolCall, text: str) -> ToolResult:
         return failure(call, text, self.max_result_chars)
@@ -176,7 +178,7 @@ class FunctionTool:
                 if isinstance(error, OutOfTime) and not self.is_async:
                     raise
                 wait = min(LONGEST_WAIT, FIRST_WAIT * 2**retry) * random.uniform(0.5, 1)  # noqa: S311 - no secret
-                failed = error_text(error).removeprefix("Error: ")
+                failed = error_text(error).removeprefix("Error: ")[:200]
                 context_for(call).progress(f"failed ({failed}); retry {retry + 1} of {self.retries} in {wait:.1f} s")
             await asyncio.sleep(wait)
             arguments = read_arguments(self._signature, call.arguments)  # it may have changed what it was given
@@ -191,19 +193,20 @@ class FunctionTool:
         work = self._invoke(arguments, context)
         try:
             return await (work if self.timeout is None else within(self.timeout, work))
-        except OutOfTime:
-            self._give_up(context)
+        except (OutOfTime, asyncio.CancelledError) as error:
+            if context is not None:
+                give_up(context)
+            if not isinstance(error, OutOfTime):
+                raise
             end = "cancelled" if self.is_async else "left running in the background; its result will not be read"
             raise OutOfTime(f"{self._name} took longer than {self.timeout:g} s and was {end}.") from None
-        except asyncio.CancelledError:
-            self._give_up(context)
-            if not (self.is_async or self.inline):
-                _tell_abandoned(call, self._name)
-            raise
 
-    def _give_up(self, context: ToolContext[Any] | None) -> None:
-        if context is not None:
-            give_up(context)
+    def _tell_abandoned(self, call: ToolCall) -> None:
+        context = context_for(call)
+        if self.is_async or self.inline or context.run is None or not context.run.listening:
+            return
+        text = f"{self._name} runs in a thread, which can't be stopped: it was left running in the background"
+        context.run.emit(Notice(context.conversation, context.agent, text, "warning"))
 
 
 def _check_limits(timeout: float | None, max_result_chars: int | None, *, inline: bool) -> None:
@@ -220,15 +223,11 @@ def _check_retries(retries: int, retry_on: tuple[type[Exception], ...], *, repea
         raise ConfigError(f"retries must be at least 0, not {retries!r}")
     if retries and not repeatable:
         raise ConfigError("only a tool that may be run twice can be retried: pass repeatable=True, or drop retries")
-    if not retry_on or not all(issubclass(kind, Exception) for kind in retry_on):
+    kinds: object = retry_on  # people pass a single class, or names
+    if not (
+        isinstance(kinds, tuple) and kinds and all(isinstance(k, type) and issubclass(k, Exception) for k in kinds)
+    ):
         raise ConfigError(f"retry_on must be a tuple of exception classes, not {retry_on!r}")
-
-
-def _tell_abandoned(call: ToolCall, name: str) -> None:
-    context = context_for(call)
-    if context.run is not None and context.run.listening:
-        text = f"{name} runs in a thread, which can't be stopped: it was left running in the background"
-        context.run.emit(Notice(context.conversation, context.agent, text, "warning"))
 
 
 @overload
