@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .agents.context.windows import LastMessages as LastMessages
     from .agents.context.windows import MaxTokens as MaxTokens
     from .agents.conversable import ConversableAgent as ConversableAgent
+    from .agents.handoff import Handoff as Handoff
     from .agents.paused import PausedChat as PausedChat
     from .agents.queue import a_initiate_chats as a_initiate_chats
     from .agents.queue import initiate_chats as initiate_chats
@@ -161,6 +162,7 @@ _MODULES = {
     "LastMessages": "autogen_like.agents.context.windows",
     "MaxTokens": "autogen_like.agents.context.windows",
     "ConversableAgent": "autogen_like.agents.conversable",
+    "Handoff": "autogen_like.agents.handoff",
     "PausedChat": "autogen_like.agents.paused",
     "a_initiate_chats": "autogen_like.agents.queue",
     "initiate_chats": "autogen_like.agents.queue",
