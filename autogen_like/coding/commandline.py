@@ -340,8 +340,7 @@ def _checked(name: str) -> PurePosixPath:
         raise BadFileName(f"the file name {name!r} leads out of the work folder: name one inside it, as in sub/x.py")
     if not path.name or name.endswith("/"):
         raise BadFileName(f"the file name {name!r} is a folder's")
-    encoded = [part.encode("utf-8", "replace") for part in path.parts]
-    if max(map(len, encoded)) > 200 or sum(map(len, encoded)) > 800:
+    if max(len(part.encode("utf-8", "replace")) for part in path.parts) > 200 or len(name) > 800:
         raise BadFileName(f"the file name {name[:40]!r}... is too long")
     return path
 

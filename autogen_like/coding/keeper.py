@@ -21,12 +21,8 @@ import select
 import sys
 import time
 
-_SIGKILL, _SIGPIPE, _SIGXCPU, _SIGXFSZ = (
-    9,
-    13,
-    24,
-    25,
-)  # the module `signal` takes longer to import than all the others here
+# The module `signal` takes longer to import than all the others here.
+_SIGKILL, _SIGPIPE, _SIGSTOP, _SIGXCPU, _SIGXFSZ = 9, 13, 19, 24, 25
 _DEATH_SIGNAL, _ADOPT_ORPHANS = 1, 36  # of prctl
 _LINUX = sys.platform == "linux"
 _TICK = 20  # milliseconds between two glances
@@ -150,12 +146,17 @@ class Keeper:
         with contextlib.suppress(OSError):
             os.killpg(child, _SIGKILL)  # at one stroke, so that nothing is forked meanwhile
         until = time.monotonic() + _GIVE_UP
+        stopped: set[int] = set()
         while _has_children() and time.monotonic() < until:
-            for process in _family():
+            family = _family()
+            running = [process for process in family if process not in stopped]
+            # Who is only stopped leaves no room, in the user's limit of processes, for what others fork meanwhile.
+            for process in running or family:
                 with contextlib.suppress(OSError):
-                    os.kill(process, _SIGKILL)
-            _bury(0)
-            time.sleep(0.001)
+                    os.kill(process, _SIGSTOP if running else _SIGKILL)
+            stopped.update(running)
+            if not running:
+                time.sleep(0.001)
 
 
 def _limit(kind: int, value: int) -> None:

@@ -76,7 +76,7 @@ class Output:
             return
         self._tail.append(rest)
         self._tail_size += len(rest)
-        while self._tail_size - len(self._tail[0]) >= self._tail_limit:
+        while self._tail and self._tail_size - len(self._tail[0]) >= self._tail_limit:
             first = self._tail.popleft()
             self._tail_size -= len(first)
             self._dropped += len(first)

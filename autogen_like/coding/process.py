@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -221,10 +222,8 @@ def kill_marked(mark: str) -> None:
     if not sys.platform.startswith("linux"):
         return
     sought = f"{MARK}={mark}".encode()
-    for _ in range(3):  # again, for what was being born while the first round looked
-        marked = [pid for pid in _processes() if sought in _environment(pid)]
-        if not marked:
-            return
+    until = time.monotonic() + _GRACE
+    while (marked := [pid for pid in _processes() if sought in _environment(pid)]) and time.monotonic() < until:
         for pid in marked:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
