@@ -87,7 +87,7 @@ class Keeper:
             _limit(resource.RLIMIT_DATA, 2 * self._memory)  # twice: much is reserved and never used
             _limit(resource.RLIMIT_FSIZE, self._file_size)
             _limit(resource.RLIMIT_NOFILE, self._open_files)
-            _limit(resource.RLIMIT_CPU, self._cpu)
+            _limit(resource.RLIMIT_CPU, self._cpu, spare=1)  # a signal that says why comes first, then one that kills
             _limit(resource.RLIMIT_NPROC, most)
             os.execv(command[0], command)  # noqa: S606
         except BaseException as error:  # noqa: BLE001 - told to the parent; nothing may go on from here
@@ -103,18 +103,15 @@ class Keeper:
         while True:
             events = [number for number, _ in poll.poll(_TICK)]
             code = _bury(child)
+            if code == -_SIGXCPU:
+                return f"stopped it computed for more than {self._cpu} s"
             if code is not None:
-                return f"stopped it computed for more than {self._cpu} s" if self._computed(code) else f"exit {code}"
+                return f"exit {code}"
             if 0 in events:
                 return "stopped"
             excess = self._excess()
             if excess:
                 return f"stopped {excess}"
-
-    def _computed(self, code: int) -> bool:
-        """Whether the system ended it for its CPU seconds, which it doesn't say."""
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return 0 < self._cpu <= used.ru_utime + used.ru_stime + 0.1 and code in (-_SIGKILL, -_SIGXCPU)
 
     def _excess(self) -> str:
         """What there is too much of; empty where all is well."""
@@ -159,11 +156,11 @@ class Keeper:
                 time.sleep(0.001)
 
 
-def _limit(kind: int, value: int) -> None:
+def _limit(kind: int, value: int, spare: int = 0) -> None:
     if value:
         hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        most = value + spare if hard == resource.RLIM_INFINITY else min(value + spare, hard)
+        resource.setrlimit(kind, (min(value, most), most))
 
 
 def _bury(child: int) -> int | None:
