@@ -155,8 +155,8 @@ class _Here:
 def handoff_of(name: str, conversation: str, *agents: Any) -> Handoff | None:
     """The handoff of a name among the tools of some agents, asked in order."""
     for agent in agents:
-        tools = getattr(agent, "tools", None)
-        tool = tools.get(name, conversation) if isinstance(tools, ToolSource) else None
+        get = getattr(getattr(agent, "tools", None), "get", None)
+        tool = get(name, conversation) if get is not None else None
         if isinstance(tool, Handoff):
             return tool
     return None

@@ -95,7 +95,11 @@ def needs_approval(tool: Tool, call: ToolCall, policy: ApprovalRule | None) -> b
         policy: What holds for all tools of the agent, beside each tool's own ``approval``.
     """
     own: ApprovalRule | None = getattr(tool, "approval", None)
-    return any(rule is True or (callable(rule) and bool(rule(tool, call))) for rule in (own, policy))
+    return (bool(own) and _says(own, tool, call)) or (bool(policy) and _says(policy, tool, call))
+
+
+def _says(rule: ApprovalRule | None, tool: Tool, call: ToolCall) -> bool:
+    return bool(rule(tool, call)) if callable(rule) else bool(rule)
 
 
 def refusal(answer: str) -> str | None:

@@ -63,16 +63,17 @@ async def run_calls(
     """
     token = scope.set(Scope(run, conversation, speaker, transcript))
     try:
+        found = [tools.get(call.name, conversation) for call in calls]
         refused: Mapping[int, ToolResult] = {}
-        delicate = _delicate(calls, tools, conversation, policy)
+        delicate = _delicate(calls, found, policy)
         if delicate:
             last = transcript.last if transcript is not None else None
             asking = Approvals(run, conversation, speaker, last.id if last is not None else "", terminal)
             refused = await asking.refused(delicate)
         if len(calls) == 1:
-            return (refused.get(0) or await _run_one(calls[0], tools, run, conversation, speaker),)
+            return (refused.get(0) or await _run_one(calls[0], found[0], run, conversation, speaker),)
         tasks = [
-            asyncio.create_task(_run_one(call, tools, run, conversation, speaker))
+            asyncio.create_task(_run_one(call, found[place], run, conversation, speaker))
             for place, call in enumerate(calls)
             if place not in refused
         ]
@@ -83,15 +84,14 @@ async def run_calls(
 
 
 def _delicate(
-    calls: Sequence[ToolCall], tools: ToolSource, conversation: str, policy: ApprovalRule | None
+    calls: Sequence[ToolCall], tools: Sequence[Tool | None], policy: ApprovalRule | None
 ) -> dict[int, ToolCall]:
     """The calls that need a person's yes, by their place in the message."""
-    found = {}
-    for place, call in enumerate(calls):
-        tool = tools.get(call.name, conversation)
-        if tool is not None and needs_approval(tool, call, policy):
-            found[place] = call
-    return found
+    return {
+        place: calls[place]
+        for place, tool in enumerate(tools)
+        if tool is not None and needs_approval(tool, calls[place], policy)
+    }
 
 
 async def _all(tasks: Sequence[asyncio.Task[ToolResult]]) -> tuple[ToolResult, ...]:
@@ -107,9 +107,8 @@ async def _all(tasks: Sequence[asyncio.Task[ToolResult]]) -> tuple[ToolResult, .
 
 
 async def _run_one(
-    call: ToolCall, tools: ToolSource, run: Run[Any] | None, conversation: str, speaker: str
+    call: ToolCall, tool: Tool | None, run: Run[Any] | None, conversation: str, speaker: str
 ) -> ToolResult:
-    tool = tools.get(call.name, conversation)
     journal = run.journal if run is not None and tool is not None else None  # what isn't there can't have run
     if journal is not None:
         await journal.append(conversation, (call, None))
