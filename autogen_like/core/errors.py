@@ -115,6 +115,10 @@ class PersonNeeded(AutogenLikeError):
         return type(self), (self.requests,)
 
 
+class ExecutorUnavailable(AutogenLikeError):
+    """What runs code went away, or no longer answers: an engine that stopped, say. Says how to go on."""
+
+
 class TranscriptError(AutogenLikeError, ValueError):
     """A message does not fit the transcript (a tool result that answers no call, say)."""
 
