@@ -4,8 +4,8 @@ It limits what it starts, watches it, and outlives all of it: orphans become its
 left the session or emptied its environment is still found. It ends the code when the other end of its standard input
 is written to or closed, so also when the program that started it is killed.
 
-It runs as ``python -I -S keeper.py``, imports nothing of ours and of Python only what loads quickly: its start is part
-of what a block takes.
+It runs as ``python -I -S``, imports nothing of ours and of Python only what loads quickly: its start is part of what a
+block takes.
 """
 
 # pathlib is among what takes long:
@@ -13,13 +13,16 @@ of what a block takes.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import resource
 import select
 import sys
 import time
+
+TYPE_CHECKING = False  # as type checkers take it to be true; `typing` takes long too
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The module `signal` takes longer to import than all the others here.
 _SIGKILL, _SIGPIPE, _SIGSTOP, _SIGXCPU, _SIGXFSZ = 9, 13, 19, 24, 25
@@ -59,8 +62,8 @@ class Keeper:
         """
         if _LINUX:
             self._libc.prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
-            with contextlib.suppress(OSError):  # only root may; and root is who no limit of processes holds back
-                os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+            # Only root may; and root is who no limit of processes holds back.
+            _try(os.sched_setscheduler, 0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
         most = _processes_of_user() + self._processes + _SPARE if self._processes and os.getuid() else 0
         says, hears = os.pipe()
         child = os.fork()
@@ -78,8 +81,7 @@ class Keeper:
             os.setsid()
             if _LINUX:
                 self._libc.prctl(_DEATH_SIGNAL, _SIGKILL, 0, 0, 0)
-                with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-                    score.write("1000")  # where memory runs out, this goes first
+                _try(_write, "/proc/self/oom_score_adj", "1000")  # where memory runs out, this goes first
             for number in (_SIGPIPE, _SIGXFSZ):  # which Python ignores, and children of its inherit that
                 self._libc.signal(number, None)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -140,8 +142,7 @@ class Keeper:
 
     def _end_all(self, child: int) -> None:
         """Kills everything that is left, and waits until it is gone."""
-        with contextlib.suppress(OSError):
-            os.killpg(child, _SIGKILL)  # at one stroke, so that nothing is forked meanwhile
+        _try(os.killpg, child, _SIGKILL)  # at one stroke, so that nothing is forked meanwhile
         until = time.monotonic() + _GIVE_UP
         stopped: set[int] = set()
         while _has_children() and time.monotonic() < until:
@@ -149,8 +150,7 @@ class Keeper:
             running = [process for process in family if process not in stopped]
             # Who is only stopped leaves no room, in the user's limit of processes, for what others fork meanwhile.
             for process in running or family:
-                with contextlib.suppress(OSError):
-                    os.kill(process, _SIGSTOP if running else _SIGKILL)
+                _try(os.kill, process, _SIGSTOP if running else _SIGKILL)
             stopped.update(running)
             if not running:
                 time.sleep(0.001)
@@ -163,17 +163,26 @@ def _limit(kind: int, value: int, spare: int = 0) -> None:
         resource.setrlimit(kind, (min(value, most), most))
 
 
+def _try(function: Callable[..., object], *arguments: object) -> None:
+    """Calls a function whose failure changes nothing: what it is about is gone, or isn't allowed."""
+    try:
+        function(*arguments)
+    except OSError:
+        pass
+
+
 def _bury(child: int) -> int | None:
     """Takes the dead out of the process table: the exit code of the one asked for, if it is among them."""
     code = None
-    with contextlib.suppress(ChildProcessError):
-        while True:
+    while True:
+        try:
             pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                break
-            if pid == child:
-                code = os.waitstatus_to_exitcode(status)
-    return code
+        except ChildProcessError:
+            return code
+        if pid == 0:
+            return code
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
 
 
 def _has_children() -> bool:
@@ -190,6 +199,11 @@ def _read(path: str) -> bytes:
             return file.read()
     except OSError:  # it is gone, or no Linux
         return b""
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def _processes() -> list[str]:
@@ -213,9 +227,11 @@ def _processes_of_user() -> int:
     """Processes and threads of the user's: what the system counts against its limit."""
     count = 0
     for pid in _processes():
-        with contextlib.suppress(OSError):
+        try:
             if os.stat(f"/proc/{pid}").st_uid == os.getuid():
                 count += len(os.listdir(f"/proc/{pid}/task"))
+        except OSError:  # it is gone
+            continue
     return count
 
 
@@ -243,9 +259,11 @@ def _written(folder: str, since: float) -> int:
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
-            with contextlib.suppress(OSError):
+            try:
                 status = os.lstat(os.path.join(place, name))
-                total += status.st_blocks * 512 if status.st_ctime >= since - 1 else 0
+            except OSError:  # it is gone
+                continue
+            total += status.st_blocks * 512 if status.st_ctime >= since - 1 else 0
     return total
 
 
@@ -264,7 +282,3 @@ def main(arguments: list[str]) -> None:
     last = 8 + int(arguments[7])
     verdict = Keeper(limits, arguments[8:last]).run(arguments[last:])
     os.write(report, f"{verdict}\n".encode())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -22,7 +22,9 @@ from .output import Output
 MARK = "AUTOGEN_LIKE_CODE_RUN"
 _DRAIN = 1.0  # seconds that the last output may take once everything is dead
 _GRACE = 25.0  # seconds that the keeper has for killing everything; it takes milliseconds
-_KEEPER = str(Path(__file__).with_name("keeper.py"))
+# Imported, not run as a script, which Python would compile anew each time.
+_START = "import sys; sys.path.append(sys.argv[1]); import keeper; keeper.main(sys.argv[2:])"
+_KEEPER = (sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parent))
 
 # What code needs to find programs and its language, and nothing that could be a key or a password.
 _HARMLESS = (
@@ -154,7 +156,7 @@ async def run_process(
             closing.callback(os.close, held)
             watched = [str(len(folders)), *map(str, folders)]
             keeper = subprocess.Popen(  # noqa: ASYNC220, S603 - as asyncio's own, it returns once the program has begun
-                [sys.executable, "-I", "-S", _KEEPER, str(reported), *limits.as_arguments(), *watched, *command],
+                [*_KEEPER, str(reported), *limits.as_arguments(), *watched, *command],
                 cwd=cwd,
                 env={**env, MARK: mark},
                 stdin=lifeline,
