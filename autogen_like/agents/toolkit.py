@@ -145,10 +145,9 @@ class ToolkitMixin:
                     f"the model must be told what {tool.name!r} does: write a docstring, or pass description="
                 )
             _ = tool.schema  # what can't be described fails now, not in the middle of a chat
-            _declare(function, tool)
             self._own_toolbox(self.llm_tools).add(tool)
             self._tools_changed()
-            return function
+            return _declared_as(function, tool)
 
         return register
 
@@ -233,6 +232,8 @@ def register_function(
 def _tool(function: Callable[..., Any], name: str | None, description: str | None = None) -> FunctionTool:
     from ..tools.tool import FunctionTool  # with pydantic behind it: agents without tools don't need it
 
+    if isinstance(function, FunctionTool):
+        return function.renamed(name, description)
     return FunctionTool(function, name=name, description=description)
 
 
@@ -241,9 +242,12 @@ def _declared(function: Callable[..., Any], attribute: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _declare(function: Callable[..., Any], tool: FunctionTool) -> None:
-    """Notes name and description on the function, so that decorators can be stacked without saying them again."""
+def _declared_as(function: F, tool: FunctionTool) -> F:
+    """The function with name and description noted, so that decorators can be stacked without saying them again."""
+    if isinstance(function, type(tool)):
+        return tool  # type: ignore[return-value]
     try:
         vars(function).update(_name=tool.name, _description=tool.description)
     except TypeError:  # a bound method or a builtin takes no attributes: it has to be told each time
-        return
+        pass
+    return function

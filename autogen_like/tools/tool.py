@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -127,6 +128,19 @@ class FunctionTool:
         if self._schema is None:
             self._schema = tool_dict(self._signature, self._name, self._description, strict=self.strict)
         return self._schema
+
+    def renamed(self, name: str | None = None, description: str | None = None) -> FunctionTool:
+        """The same tool under another name, or with another description; itself where neither is another.
+
+        Args:
+            name: What the model calls it; None for the name that it has.
+            description: What it does; None for the description that it has.
+        """
+        if (name or self._name, description or self._description) == (self._name, self._description):
+            return self
+        other = copy.copy(self)
+        vars(other).update(_name=name or self._name, _description=description or self._description, _schema=None)
+        return other
 
     def arguments(self, call: ToolCall) -> dict[str, Any]:
         """The arguments that a call gives the function, checked and converted.

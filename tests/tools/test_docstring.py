@@ -6,7 +6,7 @@ import keyword
 
 import docstring_parser
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autogen_like.tools.docstring import parse_docstring
@@ -108,6 +108,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text() | st.lists(PIECES | st.text(max_size=5)).map("".join) | st.lists(PIECES).map("\n".join))
 def test_any_text_is_read_without_an_error(text):
     summary, described = parse_docstring(text)
@@ -132,6 +133,7 @@ def written(style: str, described: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from(["google", "numpy", "rest"]), st.dictionaries(NAMES, SAID, min_size=1, max_size=5))
 def test_what_is_well_written_is_read_as_docstring_parser_reads_it(style, described):
     text = written(style, described)

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autogen_like.core.message import File, Image, Text, ToolCall, ToolResult
@@ -96,6 +96,7 @@ async def test_errors_and_results_of_the_tools_own_making_are_cut_too():
     assert (result.value, result.parts) == (3, (IMAGE,))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(), st.integers(1, 40))
 def test_cutting_keeps_both_ends_and_everything_beside(text, limit):
     short, whole = cut(text, limit)
@@ -136,6 +137,7 @@ async def test_a_value_that_cannot_be_written_is_a_failure_that_the_model_reads(
     assert result.content.startswith("Error: ")
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.just(IMAGE) | st.dates(),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -219,7 +219,9 @@ def test_type_without_json_is_named():
     def f(a: int, s): ...
 
     f.__annotations__["s"] = Socket
-    with pytest.raises(ToolSchemaError, match="nothing for a type. s: Unable to generate pydantic-core schema for .*Socket"):
+    with pytest.raises(
+        ToolSchemaError, match="nothing for a type. s: Unable to generate pydantic-core schema for .*Socket"
+    ):
         parameters(f)
 
 
@@ -284,6 +286,7 @@ HINTS = st.recursive(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda n: n != "self"), HINTS))
 def test_any_combination_of_hints_gives_a_valid_schema_that_survives_json(hints):
     import keyword
@@ -301,6 +304,7 @@ def test_any_combination_of_hints_gives_a_valid_schema_that_survives_json(hints)
 EXAMPLES = {int: 3, float: 1.5, str: "x", bool: True, list[Money]: [{"currency": "USD"}], Color: "b", Point: {"x": 1}}
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from(list(EXAMPLES)), max_size=4))
 async def test_what_fits_the_schema_is_accepted_by_the_tool(kinds):
     names = [f"p{index}" for index in range(len(kinds))]

@@ -15,12 +15,12 @@ from uuid import UUID
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from autogen_like import AssistantAgent
+from autogen_like import AssistantAgent, client_from
 from autogen_like.core.errors import ToolSchemaError
 from autogen_like.core.message import ToolCall
 from autogen_like.testing.openai_checks import check_tools
@@ -278,6 +278,7 @@ HINTS = st.recursive(
 NAMES = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.dictionaries(NAMES, HINTS, min_size=1, max_size=4), st.booleans())
 def test_any_combination_of_hints_passes_a_strict_endpoint(hints, optional):
     hints.pop("defaults", None)
@@ -286,6 +287,7 @@ def test_any_combination_of_hints_passes_a_strict_endpoint(hints, optional):
     assert parameters["required"] == list(hints)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from([int, str, Money, Point, list[Node], Color, Pet, dt.date]), min_size=1, max_size=4))
 async def test_nulls_everywhere_give_every_default(kinds):
     defaults = {f"p{index}": object() for index in range(len(kinds))}
@@ -301,9 +303,10 @@ async def test_a_strict_tool_goes_to_a_strict_endpoint_and_its_nulls_come_back()
 
     wanted = ("weather", {"city": "Lyon", "days": None, "where": None})
     with OpenAIServer([Reply(tool_calls=[wanted]), "Fine."]) as server:
-        config = {"model": "gpt-4.1", "api_key": "k", "base_url": server.base_url}
-        agent = AssistantAgent("ada", llm_config=config, tools=[FunctionTool(weather, strict=True)])
+        client = client_from({"model": "gpt-4.1", "api_key": "k", "base_url": server.base_url})
+        agent = AssistantAgent("ada", llm_config=client, tools=[FunctionTool(weather, strict=True)])
         done = await agent.run(message="And Lyon?")
+        await client.aclose()
     assert server.requests[0].body["tools"][0]["function"]["strict"] is True
     assert done.messages[2].tool_results[0].content == "Lyon: 3 fine days"
     assert done.summary == "Fine."
