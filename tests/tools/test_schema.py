@@ -220,7 +220,7 @@ def test_type_without_json_is_named():
 
     f.__annotations__["s"] = Socket
     with pytest.raises(
-        ToolSchemaError, match="nothing for a type. s: Unable to generate pydantic-core schema for .*Socket"
+        ToolSchemaError, match=r"nothing for a type. s: Unable to generate pydantic-core schema for .*Socket"
     ):
         parameters(f)
 

@@ -369,3 +369,13 @@ def test_settings_that_contradict_each_other_are_refused():
         FunctionTool(add, timeout=1, inline=True)
     with pytest.raises(ConfigError, match="from a function"):
         FunctionTool(3)  # type: ignore[arg-type]
+
+
+def test_a_tool_can_have_another_name_without_losing_its_own():
+    made = FunctionTool(add, timeout=3, strict=True)
+    other = made.renamed("plus", "Adds up.")
+    assert (made.name, made.schema["function"]["name"]) == ("add", "add")
+    assert (other.name, other.description, other.timeout) == ("plus", "Adds up.", 3)
+    assert other.schema["function"]["name"] == "plus"
+    assert made.renamed() is made
+    assert made.renamed("add") is made
