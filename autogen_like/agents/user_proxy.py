@@ -17,7 +17,7 @@ DEFAULT_DESCRIPTIONS = {
 class UserProxyAgent(ConversableAgent):
     """An agent for a person: no model, and a person is asked before each reply unless said otherwise.
 
-    It runs no code unless ``code_execution_config`` names an executor.
+    It runs no code unless ``code_execution_config`` is a dict: an empty one asks for Docker.
 
     Args:
         name: Unique within a conversation.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ HOW_TO_GO_WITHOUT = (
     "To run code without Docker, in processes on this machine (which is no sandbox), say so: "
     "code_execution_config={'executor': 'local'}, or AutoGen 0.2's {'use_docker': False}. To run no code: False"
 )
+_DEFAULT = "unix:///var/run/docker.sock" if sys.platform != "win32" else "npipe:////./pipe/docker_engine"
 _PATIENCE = 60  # seconds without any answer, after which an engine counts as gone
 _POOL = 64  # connections kept: a block holds one while it runs
 
@@ -41,9 +44,23 @@ def connect() -> APIClient:
     except ImportError as error:
         raise MissingExtra("running code in Docker", "docker") from error
     try:
-        return APIClient(version="auto", timeout=_PATIENCE, max_pool_size=_POOL, **kwargs_from_env())
-    except DockerException as error:
+        where = kwargs_from_env()
+        _knock(where.get("base_url") or _DEFAULT)
+        return APIClient(version="auto", timeout=_PATIENCE, max_pool_size=_POOL, **where)
+    except (DockerException, OSError) as error:
         raise NoEngine(f"running code in Docker: no engine answers ({error}). Start one. {HOW_TO_GO_WITHOUT}") from None
+
+
+def _knock(url: str) -> None:
+    """Connects once, where that is to a socket of this machine: the docker package leaves open what fails to connect.
+
+    Raises:
+        OSError: If nobody opens.
+    """
+    scheme, _, path = url.partition("://")
+    if scheme.endswith("unix") and hasattr(socket, "AF_UNIX"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.connect(f"/{path.lstrip('/')}")
 
 
 def ensure_image(client: APIClient, image: str) -> None:

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Literal
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, MissingExtra
+from .docker_engine import NoEngine
 from .executor import BlockingCodeExecutor, BlockingExecutorAdapter, CodeExecutor
-from .local import LocalCommandLineCodeExecutor
 
-_LOCAL = ("local", "commandline-local")
+# By name: the module and the class. The module is loaded where the name is used.
+_DOCKER = ("docker", "DockerCommandLineCodeExecutor")
+_LOCAL = ("local", "LocalCommandLineCodeExecutor")
+_NAMED = {"commandline-docker": _DOCKER, "commandline-local": _LOCAL, "docker": _DOCKER, "local": _LOCAL}
 _OWN = ("use_docker", "work_dir", "timeout")
-_KEYS = ("executor", "last_n_messages", *_OWN, *_LOCAL)
+_KEYS = ("executor", "last_n_messages", *_OWN, *_NAMED)
 
 
 def create(config: Mapping[str, Any] | Literal[False] | None) -> CodeExecutor | None:
     """The executor that a ``code_execution_config`` asks for.
 
     Args:
-        config: False, None or an empty dict: code is not run. ``{"executor": <an executor>}``.
-            ``{"executor": "local"}`` (or "commandline-local"), with its arguments under the same key. AutoGen 0.2's
-            older ``{"work_dir": .., "use_docker": False, "timeout": ..}``.
+        config: False or None: code is not run. An empty dict: it is run in Docker. ``{"executor": <an executor>}``.
+            ``{"executor": "docker"}`` or ``"local"`` (or "commandline-docker", "commandline-local"), with its arguments
+            under the same key. AutoGen 0.2's older ``{"work_dir": .., "use_docker": .., "timeout": ..}``, where
+            `use_docker` is True, False, an image, or a list of images of which the first that can be had is taken.
+            Where it isn't given, it is True, unless the environment has ``AUTOGEN_USE_DOCKER=False``.
 
     Returns:
-        The executor, or None where none was chosen. One that only blocks comes wrapped.
+        The executor, or None where code is not run. One that only blocks comes wrapped.
 
     Raises:
-        ConfigError: If the config contradicts itself, or asks for something that isn't there.
+        ConfigError: If the config contradicts itself, or asks for something that isn't there. Where it asks for Docker,
+            and no engine answers, code is never run anywhere else instead.
 
     Example:
         >>> create({"use_docker": False, "timeout": 5}).timeout
@@ -42,9 +49,7 @@ def create(config: Mapping[str, Any] | Literal[False] | None) -> CodeExecutor | 
         raise ConfigError(f"code_execution_config has no setting {', '.join(unknown)}; it has {', '.join(_KEYS)}")
     if config.get("executor") is not None:
         return _chosen(config)
-    if any(key in config for key in _OWN):
-        return _legacy(config)
-    return None
+    return _legacy(config)
 
 
 def _chosen(config: Mapping[str, Any]) -> CodeExecutor:
@@ -53,12 +58,12 @@ def _chosen(config: Mapping[str, Any]) -> CodeExecutor:
     if both:
         raise ConfigError(
             f"code_execution_config: with 'executor', {', '.join(both)} can't be set beside it; give them to the "
-            "executor itself, LocalCommandLineCodeExecutor(timeout=.., work_dir=..)"
+            "executor itself, {'executor': 'docker', 'docker': {'timeout': .., 'work_dir': ..}}"
         )
     if isinstance(executor, str):
-        if executor in _LOCAL:
-            return LocalCommandLineCodeExecutor(**config.get(executor, {}))
-        raise ConfigError(f"code_execution_config: there is no executor {executor!r}. {_CURE}")
+        if executor not in _NAMED:
+            raise ConfigError(f"code_execution_config: there is no executor {executor!r}; there are {list(_NAMED)}")
+        return _named(executor, config.get(executor) or {})
     if isinstance(executor, CodeExecutor):
         return executor
     if isinstance(executor, BlockingCodeExecutor):
@@ -68,18 +73,40 @@ def _chosen(config: Mapping[str, Any]) -> CodeExecutor:
     )
 
 
+def _named(name: str, arguments: Mapping[str, Any]) -> CodeExecutor:
+    module, kind = _NAMED[name]
+    made: CodeExecutor
+    try:
+        made = getattr(import_module(f".{module}", __package__), kind)(**arguments)
+    except TypeError as error:  # an argument that it doesn't have
+        raise ConfigError(f"code_execution_config[{name!r}]: {error}") from error
+    return made
+
+
 def _legacy(config: Mapping[str, Any]) -> CodeExecutor:
     docker = config.get("use_docker")
-    if docker is None and os.environ.get("AUTOGEN_USE_DOCKER", "").lower() in ("0", "false", "no"):
-        docker = False
-    if docker is not False:
-        asked = f"use_docker={docker!r} asks" if "use_docker" in config else "without 'use_docker': False it asks"
-        raise ConfigError(f"code_execution_config: {asked} for Docker. {_CURE}")
+    if docker is None:
+        docker = os.environ.get("AUTOGEN_USE_DOCKER", "").lower() not in ("0", "false", "no")
     arguments = {key: config[key] for key in ("timeout", "work_dir") if config.get(key) is not None}
-    return LocalCommandLineCodeExecutor(**arguments)
+    if docker is False:
+        return _named("local", arguments)
+    if docker is True:
+        return _named("docker", arguments)
+    images = [docker] if isinstance(docker, str) else docker
+    if not isinstance(images, list | tuple) or not images or not all(isinstance(image, str) for image in images):
+        raise ConfigError(
+            f"code_execution_config: use_docker is True, False, an image or a list of images, not {docker!r}"
+        )
+    return _first_of(images, arguments)
 
 
-_CURE = (
-    "Code can be run in processes on this machine, which is no sandbox: {'executor': 'local'} or "
-    "{'use_docker': False}; or pass an executor of your own as {'executor': ...}"
-)
+def _first_of(images: list[str] | tuple[str, ...], arguments: Mapping[str, Any]) -> CodeExecutor:
+    reasons = []
+    for image in images:
+        try:
+            return _named("docker", {"image": image, **arguments})
+        except (MissingExtra, NoEngine):
+            raise
+        except ConfigError as error:
+            reasons.append(str(error))
+    raise ConfigError(f"code_execution_config: none of the images of use_docker can be had: {'; '.join(reasons)}")
