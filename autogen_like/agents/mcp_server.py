@@ -9,7 +9,7 @@ import secrets
 import socket
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ TRANSPORTS = ("stdio", "streamable-http")
 PATH = "/mcp"
 MAX_CONVERSATIONS = 1000  # that are kept to be gone on with; the oldest is forgotten first
 MAX_DESCRIPTION_CHARS = 1024
+_LAST_WORDS = 5.0  # seconds that a client may take to hear of progress, before it is answered
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _ARGUMENTS = {
     "type": "object",
@@ -85,7 +86,8 @@ def serve_mcp(
 
             serve_mcp({"ask_the_librarian": librarian})
     """
-    run_sync(a_serve_mcp(agents, transport=transport, host=host, port=port, token=token, hosts=hosts, name=name))
+    with suppress(KeyboardInterrupt):
+        run_sync(a_serve_mcp(agents, transport=transport, host=host, port=port, token=token, hosts=hosts, name=name))
 
 
 async def a_serve_mcp(
@@ -294,7 +296,7 @@ def _error(text: str) -> CallToolResult:
 @asynccontextmanager
 async def _progress(ctx: ServerRequestContext[Any]) -> Any:
     """Gives a listener that tells the client who speaks and which tools run, where it asked to be told."""
-    told: asyncio.Queue[str] = asyncio.Queue()
+    told: asyncio.Queue[str | None] = asyncio.Queue()
 
     def listen(event: Event) -> None:
         if isinstance(event, MessageAdded) and not event.message.tool_results:
@@ -304,14 +306,15 @@ async def _progress(ctx: ServerRequestContext[Any]) -> Any:
 
     async def tell() -> None:
         number = 0
-        while True:
-            text = await told.get()
+        while (text := await told.get()) is not None:
             number += 1
             await ctx.session.report_progress(number, message=shortened(text, 200))
 
     telling = asyncio.create_task(tell())
     try:
         yield listen
+        told.put_nowait(None)
+        await asyncio.wait({telling}, timeout=_LAST_WORDS)
     finally:
         telling.cancel()
         await asyncio.wait({telling})

@@ -53,9 +53,9 @@ class Address:
     token: Token = field(default=None, repr=False)
     trouble: str = ""
 
-    def explain(self) -> str:
-        """What is known of why it failed."""
-        return self.trouble
+    def details(self) -> str:
+        """Nothing: what is known is told in `trouble`."""
+        return ""
 
     @asynccontextmanager
     async def transport(self, ended: Callable[[], None]) -> AsyncGenerator[Streams]:

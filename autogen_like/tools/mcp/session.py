@@ -49,8 +49,8 @@ class Way(Protocol):
         """What went wrong last, for models too."""
         ...
 
-    def explain(self) -> str:
-        """What is known of why it failed, for people."""
+    def details(self) -> str:
+        """What else is known, for people."""
         ...
 
 
@@ -182,7 +182,7 @@ class Session:
                 assert self._connection is not None  # noqa: S101 - the last attempt made it or raised
                 return self._connection
         except McpError as error:
-            raise CallFailed(str(error).partition("\n")[0]) from None  # its stderr is for people
+            raise CallFailed(error.message) from None
 
     def _is_closed(self) -> bool:
         return self._closed  # which may have changed while something was waited for
@@ -255,8 +255,8 @@ class _Connection:
             return cause
         closed = isinstance(cause, MCPError) and cause.code == types.CONNECTION_CLOSED  # which says less than why
         said = "" if cause is None or closed else str(cause)
-        why = "; ".join(text for text in (said, self._way.explain()) if text)
-        return McpError(f"the MCP server {self._way.name} {what}{': ' if why else ''}{why}")
+        why = "; ".join(text for text in (said, self._way.trouble) if text)
+        return McpError(f"the MCP server {self._way.name} {what}{': ' if why else ''}{why}", self._way.details())
 
     async def close(self) -> None:
         """Ends it and waits until it has."""

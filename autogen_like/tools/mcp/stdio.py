@@ -56,16 +56,16 @@ class Command:
 
     name: str
     words: Sequence[str]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     cwd: str | os.PathLike[str] | None = None
     garbage: int = 0
     first_garbage: str = ""
     trouble: str = ""
     errors: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
-    def explain(self) -> str:
-        """What is known of why it failed, for the person who started it."""
-        said = [self.trouble] if self.trouble else []
+    def details(self) -> str:
+        """What it said beside MCP, for the person who started it."""
+        said = []
         if self.garbage:
             said.append(f"it printed {self.garbage} lines that are not MCP messages, the first: {self.first_garbage!r}")
         if self.errors:
