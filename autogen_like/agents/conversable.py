@@ -56,7 +56,8 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         max_consecutive_auto_reply: How often it may answer in a row without a person; 100 by default.
         human_input_mode: "ALWAYS" asks a person before each reply, "TERMINATE" when the chat would end, "NEVER" never.
         function_map: Functions that it runs when they are called, by name.
-        code_execution_config: False or None to run no code; ``{"executor": ...}``, ``{"executor": "local"}``.
+        code_execution_config: False or None to run no code; a dict to run it: ``{}`` in Docker, which must be there,
+            ``{"executor": "local"}``, ``{"executor": ...}``.
         llm_config: Its model: a dict, an `LLMConfig` or a `ModelClient`; False or None for no model.
         default_auto_reply: What it says when no backend has anything to say.
         description: What it is good for, for a group's speaker selection; the system message by default.
@@ -131,7 +132,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         self.tool_approval = tool_approval
         if code_execution_config is True:
             raise ConfigError(f"code_execution_config of {name} must name an executor, as {{'executor': 'local'}}")
-        config = code_execution_config or None
+        config = None if code_execution_config is False else code_execution_config
         self.code_executor: CodeExecutor | None = _executor(config) if config is not None else None
         self._init_chain(self, (config or {}).get("last_n_messages", "auto"))
 
