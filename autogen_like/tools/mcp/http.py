@@ -87,7 +87,7 @@ class _Careful(httpx2.AsyncBaseTransport):
         self._inner = httpx2.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        noted = exchange.get() or Exchange()
+        noted = exchange.get() or Exchange()  # outside of calls, a session is opened, listened to or closed
         try:
             await self._authorize(request)
             request.headers["Accept-Encoding"] = "identity"
@@ -100,7 +100,7 @@ class _Careful(httpx2.AsyncBaseTransport):
             return httpx2.Response(503, request=request)
         if response.status_code == 404 and _SESSION in request.headers:
             noted.refused = True
-        elif response.status_code >= 300:
+        elif response.status_code >= 300 and request.method == "POST":  # not all servers can be listened to
             self._note(noted, f"HTTP status {response.status_code}{_hint(response)}")
         # What is compressed could be small here and endless once it is unpacked.
         headers = [(key, value) for key, value in response.headers.multi_items() if key != "content-encoding"]

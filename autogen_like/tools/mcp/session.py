@@ -108,7 +108,7 @@ class Session:
         try:
             return await self._call(connection, name, arguments, seconds, progress)
         except _Refused:
-            await connection.close()
+            connection.retire()
             connection = await self._connected()
         try:
             return await self._call(connection, name, arguments, seconds, progress)
@@ -126,7 +126,7 @@ class Session:
         noted = Exchange()
         token = exchange.set(noted)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds), connection:
                 answer = await connection.session.call_tool(
                     name, dict(arguments), progress_callback=progress, allow_input_required=True
                 )
@@ -152,15 +152,19 @@ class Session:
             return "the tool has changed meanwhile; look at its arguments again"
         # Servers send the code for errors of their own, too; the SDK's texts tell the two apart.
         if error.code == types.CONNECTION_CLOSED and error.message.startswith(("Connection closed", "SSE stream")):
-            self._failures += 1
-            await connection.close()
-            why = f" ({self._way.trouble})" if self._way.trouble else ""
+            why = noted.failure
+            if error.message.startswith("Connection"):
+                self._failures += 1
+                await connection.close()
+                why = why or self._way.trouble
             return (
-                f"the connection to the MCP server {self._way.name} was lost during the call{why}; whether it was "
-                "carried out is not known. The next call connects again"
+                f"the connection to the MCP server {self._way.name} was lost during the call{f' ({why})' if why else ''}; "
+                "whether it was carried out is not known"
             )
         if noted.failure:
             return f"the MCP server {self._way.name} gave no answer: {noted.failure}"
+        if error.code == types.PARSE_ERROR:
+            return f"the MCP server {self._way.name} gave an answer that is not MCP"
         return error.message
 
     async def _connected(self) -> _Connection:
@@ -218,6 +222,8 @@ class _Connection:
         self._stale = asyncio.Event()
         self._ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
+        self._calls = 0
+        self._retired = False
 
     @property
     def session(self) -> ClientSession:
@@ -227,7 +233,23 @@ class _Connection:
     @property
     def alive(self) -> bool:
         """Whether it can be used."""
-        return self._task is not None and not self._task.done() and not self._over.is_set()
+        return self._task is not None and not self._task.done() and not (self._over.is_set() or self._retired)
+
+    def retire(self) -> None:
+        """Has it end when the calls that are under way have ended; no others are made."""
+        self._retired = True
+        if not self._calls:
+            self._over.set()
+
+    async def __aenter__(self) -> None:
+        """A call is under way."""
+        self._calls += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        """A call has ended."""
+        self._calls -= 1
+        if self._retired and not self._calls:
+            self._over.set()
 
     def list_again(self) -> None:
         """Has the tools listed anew."""
