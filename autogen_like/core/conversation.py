@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded
 from .events import ConversationEnded, ConversationStarted, Event, HumanRequested, MessageAdded, Notice, TurnStarted
+from .journal import Closed, Opened, Recovered, Said
 from .message import Message, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
-from .snapshot import conversation_state, restore_conversation
+from .snapshot import restore, snapshot, state_of, take_up
 from .termination import Checker, StopCondition, StopReason
 from .transcript import Transcript, View, wire_messages
 
@@ -187,7 +188,23 @@ class Conversation:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything needed to go on with it, as JSON: what was said, whose turn it is, whom it waits for."""
-        return conversation_state(self)
+        return snapshot(self)
+
+    def recover(self, found: Recovered, run: Run[Any]) -> None:
+        """Goes on where another process ended.
+
+        Args:
+            found: What the journal knows of it.
+            run: The run that it will be part of; takes over what was used up, answered and called.
+
+        Raises:
+            ConfigError: If it is of another version, or has a participant that isn't here.
+        """
+        take_up(self, found.id, found.participants, found.messages, found.state)
+        run.restore(found.state["run"])
+        run.answers.update(found.answers)
+        run.human_input.extend(found.human_input)
+        run.recovered.update(found.calls)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes the state of a conversation with the same participants, as `snapshot` gave it.
@@ -195,7 +212,7 @@ class Conversation:
         Raises:
             ConfigError: If the state is of another version, or names a participant that isn't here.
         """
-        restore_conversation(self, state)
+        restore(self, state)
 
     @property
     def id(self) -> str:
@@ -245,7 +262,7 @@ class Conversation:
 
     async def _append(self, message: Message, run: Run[Any], announce: bool) -> None:
         if run.journal is not None:
-            await run.journal.append(self.id, message)
+            await run.journal.append(self.id, Said(message, self._state(run)))
         self.transcript.append(message)
         if announce and run.listening:
             run.emit(MessageAdded(self.id, message, self._recipient(message.speaker)))
@@ -288,6 +305,9 @@ class Conversation:
             parent = run.parent.id if run.parent is not None else None
             names = tuple(participant.name for participant in self.participants)
             run.emit(ConversationStarted(self.id, names, parent, self.silent))
+        if run.journal is not None:
+            names = tuple(participant.name for participant in self.participants)
+            await run.journal.append(self.id, Opened(run.key, names, self._state(run)))
         deadline = stop.deadline() if stop is not None else None
         timer = run.stop_after(deadline) if deadline is not None else None
         try:
@@ -298,22 +318,29 @@ class Conversation:
             try:
                 await self._cut_off(run, reason)
             finally:
-                self._ended(run, reason)
+                await self._ended(run, reason)
             if absorbed is None:
                 raise
         except Exception as error:
-            self._ended(run, StopReason("error", str(error), getattr(error, "agent", "")))
+            await self._ended(run, StopReason("error", str(error), getattr(error, "agent", "")))
             raise
         else:
-            self._ended(run, reason)
+            await self._ended(run, reason)
         finally:
             if timer is not None:
                 timer.cancel()
         return reason
 
-    def _ended(self, run: Run[Any], reason: StopReason) -> None:
-        if run.listening:
-            run.emit(ConversationEnded(self.id, reason))
+    async def _ended(self, run: Run[Any], reason: StopReason) -> None:
+        try:
+            if run.journal is not None:
+                await run.journal.append(self.id, Closed(reason, self._state(run)))
+        finally:
+            if run.listening:
+                run.emit(ConversationEnded(self.id, reason))
+
+    def _state(self, run: Run[Any]) -> dict[str, Any]:
+        return {**state_of(self), "run": run.snapshot()}
 
     async def _loop(
         self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
@@ -391,7 +418,10 @@ class Conversation:
         if run.listening:
             run.emit(TurnStarted(self.id, speaker.name, index))
         try:
-            return await speaker.reply(turn)
+            if run.journal is None:
+                return await speaker.reply(turn)
+            with run.at(str(len(self.transcript))):
+                return await speaker.reply(turn)
         except PersonNeeded:
             raise
         except Exception as error:

@@ -1,13 +1,91 @@
-"""The write barrier: what the loop awaits before it emits or acts."""
+"""The write barrier: what the loop awaits before it emits or acts, and what is written there."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from .message import Message, ToolCall, ToolResult
+from .termination import StopReason
 
-Record: TypeAlias = Message | tuple[ToolCall, ToolResult | None]
-"""A message, or a tool call that is about to run (with None) or has run (with its result)."""
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A conversation begins, or goes on in another run.
+
+    Args:
+        key: Its place in the run: the same whenever the same program runs again. Empty for the outermost one.
+        participants: Their names.
+        state: What it needs to go on beside its messages, as JSON: the rule's state, counters, usage.
+    """
+
+    key: str
+    participants: tuple[str, ...]
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message is about to be added.
+
+    Args:
+        message: The message.
+        state: The conversation's state with it, as in `Opened`.
+    """
+
+    message: Message
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A tool call is about to run, or has run.
+
+    Args:
+        message: Id of the message that made the call.
+        place: Its place among the calls of that message, from 0.
+        call: The call.
+        result: What came of it; None before it runs.
+    """
+
+    message: str
+    place: int
+    call: ToolCall
+    result: ToolResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A person has answered.
+
+    Args:
+        id: The request's id.
+        agent: Who asked.
+        text: What the person said.
+        approval: Whether it was about a tool call, and not a part of the conversation.
+    """
+
+    id: str
+    agent: str
+    text: str
+    approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A conversation ends, or pauses.
+
+    Args:
+        reason: Why.
+        state: Its state, as in `Opened`; also whom it waits for.
+    """
+
+    reason: StopReason
+    state: Mapping[str, Any]
+
+
+Record: TypeAlias = Opened | Said | Called | Answered | Closed
 
 
 @runtime_checkable
@@ -19,5 +97,48 @@ class Journal(Protocol):
     """
 
     async def append(self, conversation: str, record: Record) -> Any:
-        """Writes one record; what it returns is ignored."""
+        """Writes one record; what it returns is ignored.
+
+        Args:
+            conversation: The conversation's id.
+            record: What is about to happen.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a journal knows of a conversation that was under way when its process ended.
+
+    Args:
+        id: The conversation's id.
+        participants: Names of those who took part.
+        messages: All that was said.
+        state: Its last state.
+        calls: Tool calls by message id and place: with the result, or None where it isn't known whether they ran.
+        answers: What people said, by the request's id.
+        human_input: What they said as a part of the conversation, in order.
+        closed: Why it ended; None where it didn't.
+    """
+
+    id: str
+    participants: Sequence[str]
+    messages: Sequence[Message]
+    state: Mapping[str, Any]
+    calls: Mapping[tuple[str, int], ToolResult | None] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    human_input: Sequence[str] = ()
+    closed: StopReason | None = None
+
+
+@runtime_checkable
+class RecoveringJournal(Journal, Protocol):
+    """A journal that goes on with a run of another process."""
+
+    async def recover(self, key: str) -> Recovered | None:
+        """What is known of the conversation at a place of the run; None where it hadn't begun.
+
+        Args:
+            key: The place, as in `Opened`.
+        """
         ...

@@ -6,16 +6,26 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Generic, NoReturn, TypeVar
 
 from .errors import ConfigError, PersonNeeded
-from .events import CodeOutput, Event, EventsDropped, HumanAnswered, HumanRequested, Listener, TextDelta, UsageReported
-from .journal import Journal
+from .events import (
+    ApprovalRequested,
+    CodeOutput,
+    Event,
+    EventsDropped,
+    HumanAnswered,
+    HumanRequested,
+    Listener,
+    TextDelta,
+    UsageReported,
+)
+from .journal import Answered, Journal
 from .limits import Limits
-from .message import new_id
+from .message import ToolResult, new_id
 from .termination import StopReason
 from .usage import Usage, UsageLedger, combined
 
@@ -26,6 +36,23 @@ Ask = Callable[[HumanRequested], Coroutine[Any, Any, str]]
 
 current_run: ContextVar[Run[Any] | None] = ContextVar("current_run", default=None)
 """The run that the calling code is part of: what is started there is nested in it."""
+
+
+class _Position:
+    """Where in a run something is started: the same place whenever the same program runs again."""
+
+    __slots__ = ("_started", "key")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._started = 0
+
+    def next(self) -> str:
+        self._started += 1
+        return f"{self.key}/{self._started}"
+
+
+_position: ContextVar[_Position | None] = ContextVar("position", default=None)
 
 
 class Subscription:
@@ -99,12 +126,16 @@ class Run(Generic[T]):
         self.turns = 0
         self.human_input: list[str] = []
         self.answers: dict[str, str] = {}  # of people, by the request's id
+        self.recovered: dict[tuple[str, int], ToolResult | None] = {}  # calls made before the process ended
+        self.key = ""
         parent = self.parent = current_run.get()
         self.limits = limits
         if parent is not None:  # what isn't said anew holds for nested runs too
             human = human if human is not None else parent.human
             journal = journal if journal is not None else parent.journal
             deps = deps if deps is not None else parent.deps
+            at = _position.get()
+            self.key = at.next() if at is not None else ""
         self.human: Ask | str | None = human
         self.journal: Journal | None = journal
         self.deps: object = deps
@@ -181,6 +212,35 @@ class Run(Generic[T]):
         with contextlib.suppress(RuntimeError):  # that loop was closed: nobody listens there any more
             self._loop.call_soon_threadsafe(self.emit, event)
 
+    # --- where it is
+
+    @contextlib.contextmanager
+    def at(self, place: str) -> Iterator[None]:
+        """Marks what is started inside as started at a place of this run, where a journal wants to know.
+
+        Args:
+            place: A name that is the same whenever the same program runs again.
+        """
+        if self.journal is None:
+            yield
+            return
+        token = _position.set(_Position(f"{self.key}/{place}"))
+        try:
+            yield
+        finally:
+            _position.reset(token)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What it has used up, as JSON."""
+        by_agent = {agent: ledger.snapshot() for agent, ledger in self.usage_by_agent.items()}
+        return {"turns": self.turns, "usage": self.usage.snapshot(), "usage_by_agent": by_agent}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes a state that `snapshot` gave."""
+        self.turns = state["turns"]
+        self.usage = UsageLedger.restored(state["usage"])
+        self.usage_by_agent = {name: UsageLedger.restored(raw) for name, raw in state["usage_by_agent"].items()}
+
     # --- budgets
 
     def over_budget(self) -> StopReason | None:
@@ -230,10 +290,16 @@ class Run(Generic[T]):
         if self.listening:
             self.emit(request)
         try:
-            text = await self._answered(future, request, terminal)
+            said: object = await self._answered(future, request, terminal)
         finally:
             del self._pending[request.id]
+        text = "" if said is None else said
+        if not isinstance(text, str):
+            raise ConfigError(f"who answers for {request.agent} must give text, not {said!r}")
         self.answers[request.id] = text
+        if self.journal is not None:
+            approval = isinstance(request, ApprovalRequested)
+            await self.journal.append(request.conversation, Answered(request.id, request.agent, text, approval))
         if self.listening:
             self.emit(HumanAnswered(request.conversation, request.id, request.agent, text))
         return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
@@ -102,14 +102,18 @@ def _request_from_json(conversation: str, raw: Mapping[str, Any]) -> HumanReques
     return ApprovalRequested(*asked, ToolCall(call["id"], call["name"], call["arguments"]))
 
 
-def conversation_state(conversation: Conversation) -> dict[str, Any]:
-    """A conversation's state as JSON; see `Conversation.snapshot`."""
+def snapshot(conversation: Conversation) -> dict[str, Any]:
+    """A whole conversation as JSON; see `Conversation.snapshot`."""
+    messages = [message_to_json(message) for message in conversation.transcript.messages]
+    participants = [participant.name for participant in conversation.participants]
+    return {**state_of(conversation), "id": conversation.id, "participants": participants, "messages": messages}
+
+
+def state_of(conversation: Conversation) -> dict[str, Any]:
+    """What a conversation needs to go on, beside its messages, as JSON. Its size doesn't depend on theirs."""
     paused, rule = conversation.paused, conversation.rule
     state: dict[str, Any] = {
         "version": VERSION,
-        "id": conversation.id,
-        "participants": [participant.name for participant in conversation.participants],
-        "messages": [message_to_json(message) for message in conversation.transcript.messages],
         "auto_replies": dict(conversation.auto_replies),
         "rule": rule.snapshot() if isinstance(rule, Snapshot) else None,
         "paused": None,
@@ -124,23 +128,47 @@ def conversation_state(conversation: Conversation) -> dict[str, Any]:
     return state
 
 
-def restore_conversation(conversation: Conversation, state: Mapping[str, Any]) -> None:
-    """Gives a conversation a saved state; see `Conversation.restore`."""
+def restore(conversation: Conversation, state: Mapping[str, Any]) -> None:
+    """Gives a conversation what `snapshot` gave; see `Conversation.restore`."""
+    if state.get("version") != VERSION:  # before anything else of it is read
+        raise ConfigError(f"the saved conversation is of version {state.get('version')!r}; this reads {VERSION}")
+    messages = [message_from_json(raw) for raw in state["messages"]]
+    take_up(conversation, state["id"], state["participants"], messages, state)
+
+
+def take_up(
+    conversation: Conversation,
+    id: str,  # noqa: A002 - the transcript's word for it
+    participants: Iterable[str],
+    messages: Iterable[Message],
+    state: Mapping[str, Any],
+) -> None:
+    """Lets a conversation go on with what was said and the state it was in.
+
+    Args:
+        conversation: One with the same participants, in which nothing has been said.
+        id: The saved one's id.
+        participants: Those of the saved one.
+        messages: What was said.
+        state: What `state_of` gave.
+
+    Raises:
+        ConfigError: If the state is of another version, or names a participant that isn't here.
+    """
     from .conversation import Pause
 
     if state.get("version") != VERSION:
         raise ConfigError(f"the saved conversation is of version {state.get('version')!r}; this reads {VERSION}")
     here = {participant.name: participant for participant in conversation.participants}
-    missing = [name for name in state["participants"] if name not in here]
+    missing = [name for name in participants if name not in here]
     if missing:
         raise ConfigError(f"the saved conversation has participants that this one hasn't: {', '.join(missing)}")
-    messages = [message_from_json(raw) for raw in state["messages"]]
-    conversation.transcript = Transcript(messages, id=state["id"])
+    conversation.transcript = Transcript(messages, id=id)
     conversation.auto_replies = dict(state["auto_replies"])
     if state["rule"] is not None and isinstance(conversation.rule, Snapshot):
         conversation.rule.restore(state["rule"])
     paused = state["paused"]
     conversation.paused = None
     if paused is not None:
-        requests = tuple(_request_from_json(state["id"], raw) for raw in paused["requests"])
+        requests = tuple(_request_from_json(id, raw) for raw in paused["requests"])
         conversation.paused = Pause(requests, here[paused["speaker"]], paused["index"], paused["messages"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,17 @@ class Tally:
     def total_tokens(self) -> int:
         """Tokens sent and received."""
         return self.prompt_tokens + self.completion_tokens
+
+    def figures(self) -> list[float]:
+        """The sums, in the order of `of`."""
+        return [self.requests, self.prompt_tokens, self.completion_tokens, self.cost, self.seconds]
+
+    @classmethod
+    def of(cls, figures: Sequence[Any]) -> Tally:
+        """The sum with these figures."""
+        tally = cls()
+        tally.requests, tally.prompt_tokens, tally.completion_tokens, tally.cost, tally.seconds = figures
+        return tally
 
     def add(self, usage: Usage, requests: int = 1) -> None:
         """Adds one usage."""
@@ -111,6 +122,26 @@ class UsageLedger:
         ):
             for model, tally in theirs.items():
                 _tally(mine, model).merge(tally)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The sums as JSON, by model."""
+        return {
+            "total": {model: tally.figures() for model, tally in self.total_by_model.items()},
+            "actual": {model: tally.figures() for model, tally in self.actual_by_model.items()},
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> UsageLedger:
+        """The ledger that `snapshot` described."""
+        ledger = cls()
+        for kind, total, by_model in (
+            ("total", ledger.total, ledger.total_by_model),
+            ("actual", ledger.actual, ledger.actual_by_model),
+        ):
+            for model, figures in state[kind].items():
+                tally = by_model[model] = Tally.of(figures)
+                total.merge(tally)
+        return ledger
 
     def summary(self, *, actual: bool = False) -> dict[str, Any]:
         """The sums in AutoGen 0.2's form: ``{"total_cost": .., <model>: {"cost": .., "prompt_tokens": .., ..}}``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
@@ -144,11 +144,12 @@ class Approvals:
         self._message = message or new_id()
         self._terminal = terminal or _ask_terminal
 
-    async def refused(self, calls: Mapping[int, ToolCall]) -> dict[int, ToolResult]:
+    async def refused(self, calls: Mapping[int, ToolCall], uncertain: Collection[int] = ()) -> dict[int, ToolResult]:
         """Asks about calls; nothing of their message may run before this returns.
 
         Args:
             calls: Those that need approval, by their place in the message.
+            uncertain: Places of those that may have been run already, by a process that ended meanwhile.
 
         Returns:
             A result for each call that was denied, with the reason.
@@ -156,7 +157,7 @@ class Approvals:
         Raises:
             PersonNeeded: If nobody is at hand and the run can pause: all of them are asked for at once.
         """
-        requests = {place: self._request(place, call) for place, call in calls.items()}
+        requests = {place: self._request(place, call, again=place in uncertain) for place, call in calls.items()}
         run = self._run
         answers = await self._answers(run, requests) if run is not None else {}
         results: dict[int, ToolResult] = {}
@@ -166,9 +167,12 @@ class Approvals:
                 results[place] = ToolResult(call.id, call.name, said, error=True)
         return results
 
-    def _request(self, place: int, call: ToolCall) -> ApprovalRequested:
+    def _request(self, place: int, call: ToolCall, *, again: bool) -> ApprovalRequested:
         # ascii(): a terminal must not be told to do things by what a model wrote.
-        prompt = f"May {self._agent} run {ascii(call.name)[1:-1]} with {_shown(call.arguments)}? (yes, or no and why) "
+        what = f"run {ascii(call.name)[1:-1]} with {_shown(call.arguments)}"
+        prompt = f"May {self._agent} {what}? (yes, or no and why) "
+        if again:
+            prompt = f"{self._agent} may have {what} when its process ended. Again? (yes, or what came of it) "
         return ApprovalRequested(self._conversation, f"{self._message}.{place}", self._agent, prompt, call)
 
     async def _answers(self, run: Run[Any], requests: Mapping[int, HumanRequested]) -> dict[int, str]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.events import ToolFinished, ToolStarted
+from ..core.journal import Called
 from ..core.message import ToolCall, ToolResult
 from ..core.protocols import Tool
 from ..core.run import Run
@@ -61,37 +62,89 @@ async def run_calls(
         >>> run(run_calls([call], Toolbox([add])))[0].content
         '5'
     """
+    last = transcript.last if transcript is not None else None
+    batch = _Batch(run, conversation, speaker, last.id if last is not None else "")
     token = scope.set(Scope(run, conversation, speaker, transcript))
     try:
         found = [tools.get(call.name, conversation) for call in calls]
-        refused: Mapping[int, ToolResult] = {}
-        delicate = _delicate(calls, found, policy)
-        if delicate:
-            last = transcript.last if transcript is not None else None
-            asking = Approvals(run, conversation, speaker, last.id if last is not None else "", terminal)
-            refused = await asking.refused(delicate)
+        settled = await batch.settled(calls, found, policy, terminal)
         if len(calls) == 1:
-            return (refused.get(0) or await _run_one(calls[0], found[0], run, conversation, speaker),)
+            return (settled.get(0) or await batch.run_one(0, calls[0], found[0]),)
         tasks = [
-            asyncio.create_task(_run_one(call, found[place], run, conversation, speaker))
+            asyncio.create_task(batch.run_one(place, call, found[place]))
             for place, call in enumerate(calls)
-            if place not in refused
+            if place not in settled
         ]
         results = iter(await _all(tasks))
-        return tuple(refused[place] if place in refused else next(results) for place in range(len(calls)))
+        return tuple(settled[place] if place in settled else next(results) for place in range(len(calls)))
     finally:
         scope.reset(token)
 
 
-def _delicate(
-    calls: Sequence[ToolCall], tools: Sequence[Tool | None], policy: ApprovalRule | None
-) -> dict[int, ToolCall]:
-    """The calls that need a person's yes, by their place in the message."""
-    return {
-        place: calls[place]
-        for place, tool in enumerate(tools)
-        if tool is not None and needs_approval(tool, calls[place], policy)
-    }
+class _Batch:
+    """The calls of one message.
+
+    Args:
+        run: The run that they are part of.
+        conversation: The conversation's id.
+        speaker: Name of the agent that runs them.
+        message: Id of the message.
+    """
+
+    __slots__ = ("_conversation", "_message", "_run", "_speaker")
+
+    def __init__(self, run: Run[Any] | None, conversation: str, speaker: str, message: str) -> None:
+        self._run, self._conversation, self._speaker, self._message = run, conversation, speaker, message
+
+    async def settled(
+        self,
+        calls: Sequence[ToolCall],
+        tools: Sequence[Tool | None],
+        policy: ApprovalRule | None,
+        terminal: Terminal | None,
+    ) -> Mapping[int, ToolResult]:
+        """Results of calls that won't run: they did before the process ended, or a person said no."""
+        recovered = self._run.recovered if self._run is not None else {}
+        done: dict[int, ToolResult] = {}
+        delicate: dict[int, ToolCall] = {}
+        uncertain: set[int] = set()
+        for place, tool in enumerate(tools):
+            key = (self._message, place)
+            if key in recovered:
+                result = recovered[key]
+                if result is not None:
+                    done[place] = result
+                    continue
+                if not getattr(tool, "repeatable", False):
+                    delicate[place] = calls[place]
+                    uncertain.add(place)
+                    continue
+            if tool is not None and needs_approval(tool, calls[place], policy):
+                delicate[place] = calls[place]
+        if delicate:
+            asking = Approvals(self._run, self._conversation, self._speaker, self._message, terminal)
+            done |= await asking.refused(delicate, uncertain)
+        return done
+
+    async def run_one(self, place: int, call: ToolCall, tool: Tool | None) -> ToolResult:
+        """Runs one call; what it does is written before anybody hears of it."""
+        run = self._run
+        if run is None:
+            return await _answer(tool, call)
+        journal = run.journal if tool is not None else None  # what isn't there can't have run
+        if journal is not None:
+            await journal.append(self._conversation, Called(self._message, place, call))
+        if run.listening:
+            run.emit(ToolStarted(self._conversation, self._speaker, call))
+        started = time.perf_counter()
+        with run.at(f"{self._message}.{place}"):
+            result = await _answer(tool, call)
+        seconds = time.perf_counter() - started
+        if journal is not None:
+            await journal.append(self._conversation, Called(self._message, place, call, result))
+        if run.listening:
+            run.emit(ToolFinished(self._conversation, self._speaker, call, result, seconds))
+        return result
 
 
 async def _all(tasks: Sequence[asyncio.Task[ToolResult]]) -> tuple[ToolResult, ...]:
@@ -104,27 +157,6 @@ async def _all(tasks: Sequence[asyncio.Task[ToolResult]]) -> tuple[ToolResult, .
             task.cancel()
         await asyncio.wait(tasks, timeout=GRACE)
         raise
-
-
-async def _run_one(
-    call: ToolCall, tool: Tool | None, run: Run[Any] | None, conversation: str, speaker: str
-) -> ToolResult:
-    journal = run.journal if run is not None and tool is not None else None  # what isn't there can't have run
-    if journal is not None:
-        await journal.append(conversation, (call, None))
-    if run is None or not run.listening:
-        result = await _answer(tool, call)
-        if journal is not None:
-            await journal.append(conversation, (call, result))
-        return result
-    run.emit(ToolStarted(conversation, speaker, call))
-    started = time.perf_counter()
-    result = await _answer(tool, call)
-    seconds = time.perf_counter() - started
-    if journal is not None:
-        await journal.append(conversation, (call, result))
-    run.emit(ToolFinished(conversation, speaker, call, result, seconds))
-    return result
 
 
 async def _answer(tool: Tool | None, call: ToolCall) -> ToolResult:

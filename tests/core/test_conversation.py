@@ -15,6 +15,7 @@ from autogen_like.core import sync
 from autogen_like.core.conversation import Conversation, Turn
 from autogen_like.core.errors import AgentNameConflict, ConversationError, MissingExtra
 from autogen_like.core.events import ConversationEnded, Event, MessageAdded, Notice, TurnStarted
+from autogen_like.core.journal import Closed, Opened, Said
 from autogen_like.core.message import Message, ToolCall, ToolResult
 from autogen_like.core.run import Run
 from autogen_like.core.termination import MaxMessages, StopCondition, StopReason, TextMention
@@ -252,6 +253,13 @@ class Recorder:
         self.records.append((conversation, record))
 
 
+WRITE = ["writing", "written"]
+
+
+def said(journal: Recorder) -> list[Message]:
+    return [record.message for _, record in journal.records if isinstance(record, Said)]
+
+
 async def test_a_message_is_written_before_anybody_hears_of_it_or_acts_on_it() -> None:
     order: list[str] = []
 
@@ -264,8 +272,11 @@ async def test_a_message_is_written_before_anybody_hears_of_it_or_acts_on_it() -
     run = runs(held, HELLO, MaxMessages(3), journal=journal)
     run.subscribe(lambda event: order.append("heard") if isinstance(event, MessageAdded) else None)
     await run
-    assert order == ["writing", "written", "heard", *["acting", "writing", "written", "heard"] * 2]
-    assert journal.records == [(held.id, message) for message in held.transcript]
+    assert order == [*WRITE, *WRITE, "heard", *["acting", *WRITE, "heard"] * 2, *WRITE]
+    assert said(journal) == list(held.transcript)
+    assert {conversation for conversation, _ in journal.records} == {held.id}
+    assert [type(record) for _, record in journal.records] == [Opened, Said, Said, Said, Closed]
+    assert journal.records[-1][1].reason == (await run)
 
 
 async def test_what_could_not_be_written_is_not_said() -> None:
@@ -284,7 +295,7 @@ async def test_the_results_that_close_calls_on_cancellation_are_written_and_hear
     journal, heard = Recorder([]), []  # type: ignore[var-annotated]
     run = cut_short(held := between(counting, waits()), heard=heard, journal=journal)
     assert (await run).kind == "cancelled"
-    assert [record for _, record in journal.records] == list(held.transcript)
+    assert said(journal) == list(held.transcript)
     assert [event.message for event in heard if isinstance(event, MessageAdded)] == list(held.transcript)
 
 

@@ -46,7 +46,7 @@ class Notebook:
         self.records: list[Any] = []
 
     async def append(self, conversation: str, record: Any) -> None:
-        self.records.append((conversation, record[0].name, record[1]))
+        self.records.append((conversation, record.call.name, record.result))
 
 
 async def test_results_come_in_the_order_of_the_calls_though_they_run_side_by_side():
@@ -137,7 +137,7 @@ async def test_failing_journal_stops_the_siblings_and_is_raised():
 
     class Broken:
         async def append(self, conversation: str, record: Any) -> None:
-            if record[0].name == "second":
+            if record.call.name == "second":
                 await asyncio.sleep(0)
                 raise OSError("disk full")
 
