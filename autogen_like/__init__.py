@@ -49,6 +49,11 @@ if TYPE_CHECKING:
     from .coding.executor import CodeResult as CodeResult
     from .coding.executor import CommandLineCodeResult as CommandLineCodeResult
     from .coding.executor import format_result as format_result
+    from .coding.jupyter.connection import JupyterConnectable as JupyterConnectable
+    from .coding.jupyter.connection import JupyterConnectionInfo as JupyterConnectionInfo
+    from .coding.jupyter.executor import EmbeddedIPythonCodeExecutor as EmbeddedIPythonCodeExecutor
+    from .coding.jupyter.executor import JupyterCodeExecutor as JupyterCodeExecutor
+    from .coding.jupyter.output import IPythonCodeResult as IPythonCodeResult
     from .coding.local import LocalCommandLineCodeExecutor as LocalCommandLineCodeExecutor
     from .core.errors import AgentNameConflict as AgentNameConflict
     from .core.errors import AsyncInSyncChat as AsyncInSyncChat
@@ -178,6 +183,11 @@ _MODULES = {
     "CodeResult": "autogen_like.coding.executor",
     "CommandLineCodeResult": "autogen_like.coding.executor",
     "format_result": "autogen_like.coding.executor",
+    "JupyterConnectable": "autogen_like.coding.jupyter.connection",
+    "JupyterConnectionInfo": "autogen_like.coding.jupyter.connection",
+    "EmbeddedIPythonCodeExecutor": "autogen_like.coding.jupyter.executor",
+    "JupyterCodeExecutor": "autogen_like.coding.jupyter.executor",
+    "IPythonCodeResult": "autogen_like.coding.jupyter.output",
     "LocalCommandLineCodeExecutor": "autogen_like.coding.local",
     "AgentNameConflict": "autogen_like.core.errors",
     "AsyncInSyncChat": "autogen_like.core.errors",

@@ -1,0 +1,1 @@
+"""Running code in Jupyter kernels, which remember what earlier code did."""
