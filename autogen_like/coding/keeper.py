@@ -75,7 +75,7 @@ class Keeper:
         self._end_all(child)
         return verdict
 
-    def _become(self, command: list[str], most: int, hears: int) -> None:
+    def _become(self, command: list[str], most: int, hears: int) -> None:  # pragma: no cover - its process turns away
         """What the child does: limits itself, and turns into the program."""
         try:
             os.setsid()

@@ -178,8 +178,9 @@ async def _install(wanted: Iterable[str], folder: Path, target: Target | None, p
     if target is not None:
         platforms = [f"--platform={tag}" for tag in target.platforms]
         options += ["--no-compile", "--implementation=cp", f"--python-version={target.version}", *platforms]
+    elsewhere = [] if python == sys.executable else ["--python", python]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pip", "--python", python, "install", *options, "--", *wanted),
+        *(sys.executable, "-m", "pip", *elsewhere, "install", *options, "--", *wanted),
         # What a user's pip may be told for installs of their own, and can't be here.
         env={**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
         stdin=asyncio.subprocess.DEVNULL,

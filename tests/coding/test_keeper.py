@@ -59,8 +59,9 @@ def test_it_reports_why_a_program_cannot_be_started(tmp_path):
     assert Kept(str(tmp_path / "plain")).report() == "failed Permission denied\n"
 
 
-def test_it_ends_everything_when_it_is_let_go(tmp_path):
-    kept = Kept(SH, "-c", f"sleep 600 & echo $! > {tmp_path}/pid; sleep 600")
+@pytest.mark.parametrize("away", ["", "setsid "])
+def test_it_ends_everything_when_it_is_let_go(tmp_path, away):
+    kept = Kept(SH, "-c", f"{away}sleep 600 & echo $! > {tmp_path}/pid; sleep 600")
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         time.sleep(0.01)
     kept.let_go()
@@ -102,6 +103,12 @@ def test_only_what_was_written_since_is_counted(tmp_path):
     assert keeper._written(str(tmp_path), time.time() + 100) == 0
     assert keeper._written(str(tmp_path), 0) >= 100_000
     assert keeper._free(str(tmp_path)) > 0 == keeper._free("/no/such/folder")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counted by way of /proc")
+def test_the_users_processes_are_counted_with_their_threads():
+    assert keeper._processes_of_user() >= 1
+    assert keeper._threads_of_all() >= keeper._processes_of_user()
 
 
 @pytest.fixture
