@@ -137,8 +137,11 @@ class _Batch:
         if run.listening:
             run.emit(ToolStarted(self._conversation, self._speaker, call))
         started = time.perf_counter()
-        with run.at(f"{self._message}.{place}"):
+        if journal is None:
             result = await _answer(tool, call)
+        else:
+            with run.at(f"{self._message}.{place}"):
+                result = await _answer(tool, call)
         seconds = time.perf_counter() - started
         if journal is not None:
             await journal.append(self._conversation, Called(self._message, place, call, result))
