@@ -31,6 +31,7 @@ class Endpoint(ThreadingHTTPServer):
         self.sessions = set()
         self.began = 0
         self.down = False
+        self.unknown = 404  # what is said of a session that it doesn't know
         self.calls = []
         self.headers = []
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
@@ -92,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
             result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info}
             return self.answer(200, {"jsonrpc": "2.0", "id": number, "result": result}, Mcp_Session_Id=session)
         if self.headers.get("mcp-session-id") not in server.sessions:
-            return self.answer(404 if "mcp-session-id" in self.headers else 400)
+            return self.answer(server.unknown)
         if number is None:
             return self.answer(202)
         result = {"tools": [TOOL]}
@@ -131,6 +132,17 @@ async def test_a_session_that_the_server_has_forgotten_is_begun_anew_and_the_cal
             assert not any(result.error for result in results)
         assert sorted(call["number"] for call in endpoint.calls) == [0, 1, 2, 3, 4]
         assert endpoint.began >= 2
+
+
+async def test_where_a_forgotten_session_is_called_a_bad_request_the_next_call_begins_anew():
+    with Endpoint() as endpoint:
+        async with McpTools(url=endpoint.url) as server:
+            endpoint.sessions.clear()
+            endpoint.unknown = 400
+            refused = await use(server, x=1)
+            assert "gave no answer: HTTP status 400" in refused.content
+            assert (await use(server, x=2)).content == '{"x": 2}'
+        assert endpoint.calls == [{"x": 2}]  # a bad request may mean anything: it is not sent again
 
 
 async def test_a_server_that_forgets_each_session_at_once_is_not_asked_for_ever():

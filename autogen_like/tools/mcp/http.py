@@ -26,10 +26,12 @@ class Exchange:
     Attributes:
         failure: Why there is no answer, where there is none.
         refused: Whether the server doesn't know the session (any more): it has not looked at the request.
+        doubtful: Whether the session may be over.
     """
 
     failure: str = ""
     refused: bool = False
+    doubtful: bool = False
 
 
 exchange: ContextVar[Exchange | None] = ContextVar("mcp_exchange", default=None)
@@ -94,14 +96,16 @@ class _Careful(httpx2.AsyncBaseTransport):
             response = await self._inner.handle_async_request(request)
         except httpx2.TransportError as error:
             self._note(noted, f"{type(error).__name__}: {error}")
-            return httpx2.Response(503, request=request)
+            noted.doubtful = True
+            return _failed(request)
         except Exception as error:  # noqa: BLE001 - a token function's; its text may hold what it asked with
             self._note(noted, f"no token: the function that gives it raised {type(error).__name__}")
-            return httpx2.Response(503, request=request)
+            return _failed(request)
         if response.status_code == 404 and _SESSION in request.headers:
             noted.refused = True
         elif response.status_code >= 300 and request.method == "POST":  # not all servers can be listened to
             self._note(noted, f"HTTP status {response.status_code}{_hint(response)}")
+            noted.doubtful = response.status_code == 400  # what some say of a session that they have forgotten
         # What is compressed could be small here and endless once it is unpacked.
         headers = [(key, value) for key, value in response.headers.multi_items() if key != "content-encoding"]
         return httpx2.Response(
@@ -130,6 +134,11 @@ class _Careful(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _failed(request: httpx2.Request) -> httpx2.Response:
+    """What the SDK fails a request with; to listening and to the farewell it takes no for an answer."""
+    return httpx2.Response(503 if request.method == "POST" else 405, request=request)
 
 
 def _hint(response: httpx2.Response) -> str:

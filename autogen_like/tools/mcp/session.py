@@ -150,17 +150,18 @@ class Session:
         if error.code == types.HEADER_MISMATCH:
             connection.list_again()
             return "the tool has changed meanwhile; look at its arguments again"
+        if noted.doubtful:
+            connection.retire()
         # Servers send the code for errors of their own, too; the SDK's texts tell the two apart.
         if error.code == types.CONNECTION_CLOSED and error.message.startswith(("Connection closed", "SSE stream")):
             why = noted.failure
+            connection.retire()
             if error.message.startswith("Connection"):
                 self._failures += 1
                 await connection.close()
                 why = why or self._way.trouble
-            return (
-                f"the connection to the MCP server {self._way.name} was lost during the call{f' ({why})' if why else ''}; "
-                "whether it was carried out is not known"
-            )
+            lost = f"the connection to the MCP server {self._way.name} was lost during the call"
+            return f"{lost}{f' ({why})' if why else ''}; whether it was carried out is not known"
         if noted.failure:
             return f"the MCP server {self._way.name} gave no answer: {noted.failure}"
         if error.code == types.PARSE_ERROR:
