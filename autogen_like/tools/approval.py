@@ -23,6 +23,7 @@ Terminal: TypeAlias = Callable[[str], Awaitable[str]]
 
 _YES = ("y", "yes", "approve", "approved")
 _NO = ("n", "no", "deny", "denied")
+UNCERTAIN = "Error: it is unknown whether this ran: the process died meanwhile."
 _UNASKED = "Error: not run: it needs a person's yes, and nobody is at hand to be asked."
 _NOBODY = (EOFError, OSError)  # what `input` raises where there is no terminal
 
@@ -120,9 +121,13 @@ def refusal(answer: str) -> str | None:
     return text
 
 
-def _denial(answer: str) -> str | None:
+def _denial(answer: str, *, again: bool) -> str | None:
     reason = refusal(answer)
-    return reason if reason is None else f"Error: not run, since a person denied it{': ' if reason else '.'}{reason}"
+    if reason is None:
+        return None
+    if again:
+        return f"{UNCERTAIN} It was not run again{'. A person says: ' if reason else '.'}{reason}"
+    return f"Error: not run, since a person denied it{': ' if reason else '.'}{reason}"
 
 
 class Approvals:
@@ -162,7 +167,7 @@ class Approvals:
         answers = await self._answers(run, requests) if run is not None else {}
         results: dict[int, ToolResult] = {}
         for place, call in calls.items():
-            said = _denial(answers[place]) if place in answers else _UNASKED
+            said = _denial(answers[place], again=place in uncertain) if place in answers else _UNASKED
             if said is not None:
                 results[place] = ToolResult(call.id, call.name, said, error=True)
         return results

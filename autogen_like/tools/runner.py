@@ -14,7 +14,7 @@ from ..core.message import ToolCall, ToolResult
 from ..core.protocols import Tool
 from ..core.run import Run
 from ..core.transcript import Transcript
-from .approval import ApprovalRule, Approvals, Terminal, needs_approval
+from .approval import UNCERTAIN, ApprovalRule, Approvals, Terminal, needs_approval
 from .context import Scope, scope
 from .failures import GRACE, error_text
 from .toolbox import ToolSource
@@ -116,11 +116,15 @@ class _Batch:
                     done[place] = result
                     continue
                 if not getattr(tool, "repeatable", False):
-                    delicate[place] = calls[place]
                     uncertain.add(place)
                     continue
             if tool is not None and needs_approval(tool, calls[place], policy):
                 delicate[place] = calls[place]
+        if self._run is not None and self._run.tell_uncertain:
+            for place in uncertain:
+                done[place] = ToolResult(calls[place].id, calls[place].name, UNCERTAIN, error=True)
+        else:
+            delicate |= {place: calls[place] for place in uncertain}
         if delicate:
             asking = Approvals(self._run, self._conversation, self._speaker, self._message, terminal)
             done |= await asking.refused(delicate, uncertain)
