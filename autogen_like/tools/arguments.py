@@ -79,7 +79,7 @@ def explain(name: str, text: str, error: ValidationError) -> str:
         elif problem["type"] == "missing":
             said.append(f"{where}: required, but not given")
         else:
-            said.append(f"{where}: {_short(problem['msg'], 300)} (got {_told(problem['input'])})")
+            said.append(f"{where}: {_short(problem['msg'], 300)} (got {_brief.repr(problem['input'])})")
     if len(problems) > _SHOWN_ERRORS:
         said.append(f"and {len(problems) - _SHOWN_ERRORS} more")
     return f"Error: the arguments of {name} don't fit: {'; '.join(said)}"
@@ -87,10 +87,3 @@ def explain(name: str, text: str, error: ValidationError) -> str:
 
 def _short(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}..."
-
-
-def _told(value: object) -> str:
-    try:
-        return _brief.repr(value)
-    except ValueError:  # a number of thousands of digits, which Python doesn't write
-        return "a huge number"

@@ -128,6 +128,22 @@ def test_nulls_of_a_function_that_cannot_be_described_are_left_alone():
     assert read_arguments(signature_of(loose), '{"a": null, "b": "x\ny"}') == {"a": None, "b": "x\ny"}
 
 
+def test_nulls_of_a_function_whose_type_has_no_schema_are_left_alone_too():
+    class Socket: ...
+
+    def connect(where, port): ...
+
+    connect.__annotations__ = {"where": Socket, "port": int}
+    said = complaint(connect, '{"where": null, "port": null}')
+    assert said == "Error: the arguments of buy don't fit: port: Input should be a valid integer (got None)"
+
+
+@pytest.mark.parametrize("digits", [400, 4300, 4301, 100_000])
+def test_numbers_of_any_length_are_only_wrong(digits):
+    said = complaint(buy, '{"order": {"lines": [{"item": "a", "count": "x"}]}, "unit": ' + "9" * digits + "}")
+    assert len(said) < 600
+
+
 async def test_the_explanation_goes_back_to_the_model_as_a_failed_result():
     from autogen_like.tools.tool import FunctionTool
 
