@@ -25,7 +25,7 @@ else:
 class Scope(NamedTuple):
     """Where the calls of one message are made.
 
-    Args:
+    Attributes:
         run: The run.
         conversation: The conversation's id.
         agent: Name of the agent whose turn it is.
