@@ -97,9 +97,13 @@ def as_message(reply: object, speaker: str) -> Reply:
     """What a reply function returned, as a message.
 
     Raises:
-        ConfigError: If it can't be one; says what may be returned.
+        ConfigError: If it can't be one, or is somebody else's; says what may be returned.
     """
-    if reply is None or isinstance(reply, Message | StopReason):
+    if reply is None or isinstance(reply, StopReason):
+        return reply
+    if isinstance(reply, Message):
+        if reply.speaker != speaker:
+            raise ConfigError(f"a reply of {speaker} must be said by {speaker}, not by {reply.speaker!r}")
         return reply
     if isinstance(reply, str | Mapping):
         return message_from_dict(reply, speaker)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..core.errors import InvalidCarryOverType
+from ..core.message import Message, Text, part_from_dict
 
 CONTEXT = "\nContext: \n"
 
@@ -33,12 +35,14 @@ def _shown(item: Any) -> str:
 
 
 def with_carryover(message: Any, context: Mapping[str, Any]) -> Any:
-    """A first message (string or chat dict) with the carryover at its end; the argument stays as it is."""
+    """A first message (string, chat dict or `Message`) with the carryover at its end; the argument stays as it is."""
     addition = carried(context)
     if not addition:
         return message
     if isinstance(message, str):
         return message + addition
+    if isinstance(message, Message):
+        return replace(message, content=_extended(message.content, addition))
     if isinstance(message, Mapping):
         return {**message, "content": _extended(message.get("content"), addition)}
     return message
@@ -47,9 +51,9 @@ def with_carryover(message: Any, context: Mapping[str, Any]) -> Any:
 def _extended(content: Any, addition: str) -> Any:
     if content is None or isinstance(content, str):
         return (content or "") + addition
-    parts = list(content)
+    parts = [part_from_dict(part) for part in content]
     for index, part in enumerate(parts):
-        if part.get("type") == "text":
-            parts[index] = {**part, "text": part["text"] + addition}
-            return parts
-    return [*parts, {"type": "text", "text": addition}]
+        if isinstance(part, Text):
+            parts[index] = Text(part.text + addition)
+            return tuple(parts)
+    return (*parts, Text(addition))

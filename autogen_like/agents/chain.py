@@ -27,7 +27,7 @@ from .backends import (
 from .backends.function import ReplyFunction, Trigger, check_trigger
 from .backends.nested import NestedBackend, nested_function
 from .chats import ChatsMixin
-from .hooks import HooksMixin
+from .hooks import SENT, HooksMixin
 
 
 class ChainMixin(HooksMixin, ChatsMixin):
@@ -69,6 +69,8 @@ class ChainMixin(HooksMixin, ChatsMixin):
         else:
             said = await self._first_reply(turn, ())
         if isinstance(said, Message):
+            if self.hook_lists[SENT]:
+                turn.backend = "hooks"
             return await self._edit_sent(said, turn.sender, turn.conversation.silent)
         return said
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.conversation import Conversation
 from ..core.errors import AsyncInSyncChat, ConfigError
 from ..core.events import HumanRequested
-from ..core.limits import Limits
+from ..core.limits import Limits, is_count
 from ..core.message import Message, message_from_dict, new_id
 from ..core.run import Ask, Run
 from ..core.sync import in_place
@@ -58,8 +58,8 @@ class ChatOptions:
         check_method(self.summary_method)
         if self.human == "pause" and self.message is None:
             raise ConfigError('a chat with human="pause" can only pause once it has begun: give it a message')
-        if self.max_turns is not None and self.max_turns < 1:
-            raise ConfigError(f"max_turns must be at least 1, or None for no limit; it is {self.max_turns}")
+        if self.max_turns is not None and not is_count(self.max_turns):
+            raise ConfigError(f"max_turns must be at least 1, or None for no limit; it is {self.max_turns!r}")
         if not (self.message is None or isinstance(self.message, str | Mapping | Message) or callable(self.message)):
             raise ConfigError(f"message must be a string, a message dict, a function or None, not {self.message!r}")
         with_carryover("", self.context)
@@ -97,7 +97,9 @@ class ChatsMixin(HistoryMixin):
         elif message is None:
             request = HumanRequested(chat.id, new_id(), self.name, ">")
             message = with_carryover(await run.ask(request, self._ask_terminal), context)
-        elif not isinstance(message, Message):
+        elif isinstance(message, Message):
+            message = with_carryover(message, context)
+        else:
             message = await self.a_generate_init_message(message, **context)
         said = message if isinstance(message, Message) else message_from_dict(message, self.name)
         return await self._edit_sent(said, recipient, bool(options.silent))
@@ -200,14 +202,9 @@ class ChatsMixin(HistoryMixin):
         return PausedChat(chat, run, go_on, lambda again: self._print(again, recipient, options.silent))
 
     def _print(self, run: Run[Any], recipient: Any, silent: bool | None) -> None:
-        """Has a run printed, unless it is to be silent or is part of one that is printed already."""
-        if silent or self.silent:
+        """Has a run printed, unless it is to be silent; what is nested is printed with the run around it, or not."""
+        if silent or self.silent or run.parent is not None:
             return
-        around: Run[Any] | None = run
-        while around is not None:
-            if any(isinstance(listener, ConsolePrinter) for listener in around.listeners):
-                return
-            around = around.parent
         members = getattr(getattr(recipient, "groupchat", None), "agents", ())
         stream = any(_streams(one) for one in (self, recipient, *members))
         run.subscribe(ConsolePrinter(stream=stream), deltas=stream)
@@ -287,8 +284,9 @@ class ChatsMixin(HistoryMixin):
                 elif message is None:
                     request = HumanRequested(chat.id, new_id(), asker.name, ">")
                     message = await run.ask(request, self._ask_terminal)
+                message = with_carryover(message, options.context)
                 if not isinstance(message, Message):
-                    message = message_from_dict(with_carryover(message, options.context), asker.name)
+                    message = message_from_dict(message, asker.name)
                 return await self._held(run, chat, message, self, options)
 
         return self._with_cache(main, options)

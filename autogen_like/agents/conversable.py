@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 HUMAN_INPUT_MODES = ("ALWAYS", "TERMINATE", "NEVER")
 _NAME = re.compile(r"\S.*\S|\S", re.DOTALL)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def ends_with_terminate(message: Mapping[str, Any]) -> bool:
@@ -101,7 +106,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
         context: ContextPolicy | Sequence[ContextPolicy] | None = None,
         tool_approval: ApprovalRule | None = None,
     ) -> None:
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             raise ConfigError(f"an agent needs a name that is a string with no space at its ends, not {name!r}")
         if human_input_mode not in HUMAN_INPUT_MODES:
             raise ConfigError(
@@ -111,6 +116,8 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
             raise ConfigError(
                 f"max_consecutive_auto_reply of {name} must be 0 or more, not {max_consecutive_auto_reply}"
             )
+        if inspect.iscoroutinefunction(is_termination_msg):
+            raise ConfigError(f"is_termination_msg of {name} must be a plain function: it is called at every message")
         self.name = name
         self.system_message = content_text(system_message)
         self.description = self.system_message if description is None else description

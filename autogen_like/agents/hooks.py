@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..core.conversation import Turn
 from ..core.errors import ConfigError
-from ..core.message import Message, message_from_dict
-from .agent import call
+from ..core.message import Message
+from .agent import as_message, call
 
-HOOKABLE = ("process_last_received_message", "process_all_messages_before_reply", "process_message_before_send")
+SENT = "process_message_before_send"
+HOOKABLE = ("process_last_received_message", "process_all_messages_before_reply", SENT)
 
 
 class HooksMixin:
@@ -50,12 +52,17 @@ class HooksMixin:
         """Shows the hooks a copy of the conversation, and the turn what they make of it; the transcript stays."""
         if not (self.hook_lists[HOOKABLE[0]] or self.hook_lists[HOOKABLE[1]]) or not turn.messages:
             return
+        if turn.last is not None and turn.last.tool_calls:
+            return  # tools are to be run; nothing is read
         messages = copy.deepcopy(turn.messages)
         turn.messages = await self._with_last(await self._with_all(list(messages)))
 
     async def _with_all(self, messages: list[Any]) -> list[Any]:
         for hook in self.hook_lists["process_all_messages_before_reply"]:
-            messages = await call(hook, messages)
+            edited = await call(hook, messages)
+            if not isinstance(edited, list | tuple):
+                raise ConfigError(f"the hook {hook!r} must return the list of messages; it returned {edited!r}")
+            messages = list(edited)
         return messages
 
     async def _with_last(self, messages: list[Any]) -> list[Any]:
@@ -75,6 +82,8 @@ class HooksMixin:
             return messages
         for hook in hooks:
             content = await call(hook, content)
+            if content is None:
+                raise ConfigError(f"the hook {hook!r} must return the content; it returned None")
         return [*messages[:-1], {**last, "content": content}]
 
     async def a_process_all_messages_before_reply(self, messages: Sequence[Any]) -> list[Any]:
@@ -86,14 +95,20 @@ class HooksMixin:
         return await self._with_last(list(messages))
 
     async def _edit_sent(self, message: Message, recipient: Any, silent: bool) -> Message:
-        hooks = self.hook_lists["process_message_before_send"]
+        hooks = self.hook_lists[SENT]
         if not hooks:
             return message
         edited: Any = dict(message.render(self.name))
         for hook in hooks:
             edited = await call(hook, sender=self, message=edited, recipient=recipient, silent=silent)
-            if edited is None:
-                raise ConfigError(f"the hook {hook!r} must return the message to send; it returned None")
-        if isinstance(edited, Message):
-            return edited
-        return message_from_dict(edited, self.name)
+            if not isinstance(edited, str | Mapping | Message):
+                raise ConfigError(f"the hook {hook!r} must return the message to send; it returned {edited!r}")
+        said = as_message(edited, self.name)
+        return _with_details(said, message) if isinstance(said, Message) else message
+
+
+def _with_details(edited: Message, message: Message) -> Message:
+    """An edited message with what a chat dict can't say of the results that were left as they were."""
+    known = {(result.call_id, result.content): result for result in message.tool_results}
+    results = tuple(known.get((result.call_id, result.content), result) for result in edited.tool_results)
+    return replace(edited, tool_results=results) if results else edited

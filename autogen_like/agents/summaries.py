@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core.conversation import Conversation
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, ConversationError
 from ..core.message import content_text
 from ..core.run import Run
 from ..models.client import ModelClient, ModelRequest
@@ -50,14 +50,28 @@ async def summarize(
 
     Returns:
         The summary; "" if there is no method.
+
+    Raises:
+        ConversationError: If a function or a model failed; the chat is attached.
     """
     if method is None:
         return ""
     if method == "last_msg":
         return _last_message(conversation)
-    if method == "reflection_with_llm":
-        return await _reflection(sender, recipient, conversation, run, dict(args or {}))
-    return await call(method, sender, recipient, dict(args or {}))
+    try:
+        if method == "reflection_with_llm":
+            return await _reflection(sender, recipient, conversation, run, dict(args or {}))
+        return await call(method, sender, recipient, dict(args or {}))
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConversationError(
+            f"{sender.name}, summary: {type(error).__name__}: {error}",
+            agent=sender.name,
+            backend="summary",
+            turn=len(conversation.transcript),
+            transcript=conversation.transcript,
+        ) from error
 
 
 def _last_message(conversation: Conversation) -> str:

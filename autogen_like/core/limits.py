@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from .run import Run
 
 
+def is_count(value: object) -> bool:
+    """Whether a setting is a whole number of at least 1."""
+    return isinstance(value, int) and value >= 1
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a run, with everything nested in it, may use. None is no limit.

@@ -351,8 +351,14 @@ def message_from_dict(raw: Mapping[str, Any] | str, speaker: str) -> Message:
     """
     if isinstance(raw, str):
         return Message(speaker, raw)
-    calls = tuple(_calls_from_dict(raw))
-    results = tuple(_results_from_dict(raw))
+    if not isinstance(raw, Mapping):
+        raise TranscriptError(f"a message must be a string or a message dict, not {raw!r}")
+    try:
+        calls = tuple(_calls_from_dict(raw))
+        results = tuple(_results_from_dict(raw))
+    except (KeyError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise TranscriptError(f"a message's tool calls or results are not in OpenAI's form ({why}): {raw!r}") from None
     content = raw.get("content")
     if content is None and not calls and not results:
         raise TranscriptError(f"a message needs 'content', 'function_call' or 'tool_calls'; got keys {sorted(raw)}")

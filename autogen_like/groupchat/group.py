@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core.errors import AgentNameConflict, ConfigError
+from ..core.limits import is_count
 from ..core.message import Message, message_from_dict
 from ..core.transcript import Transcript, View
 from .prompts import INTRODUCTION, NOBODY_NAMED, SELECT_MESSAGE, SELECT_PROMPT, SEVERAL_NAMED
@@ -119,8 +120,8 @@ class GroupChat:
             raise AgentNameConflict(f"members of a group need different names; used twice: {twice}")
         if not self.agents:
             raise ConfigError("a group chat needs agents")
-        if self.max_round is not None and self.max_round < 1:
-            raise ConfigError(f"max_round must be at least 1, or None for no limit; it is {self.max_round}")
+        if self.max_round is not None and not is_count(self.max_round):
+            raise ConfigError(f"max_round must be at least 1, or None for no limit; it is {self.max_round!r}")
         if self.max_retries_for_selecting_speaker < 0:
             raise ConfigError("max_retries_for_selecting_speaker must be 0 or more")
         if len(self.agents) < 2 and self.allow_repeat_speaker is False:

@@ -23,8 +23,6 @@ from .group import GroupChat
 from .handoff import GroupHandoffs
 from .selection import SpeakerSelection
 
-_CLEAR = re.compile(r"clear history(?:\s+(?P<agent>[^\s\d]\S*))?(?:\s+(?P<keep>\d+))?", re.IGNORECASE)
-
 
 class GroupRule:
     """Who speaks next in a group: its selection, until its rounds are used up or a message ends it.
@@ -45,6 +43,7 @@ class GroupRule:
         self._participants = {agent.name: as_participant(agent) for agent in self._group.agents}
         self._agents = {agent.name: agent for agent in self._group.agents}
         self._agents.setdefault(initiator.name, initiator)
+        self._participants.setdefault(initiator.name, initiator)  # it may have tools of its own to run
         self.rounds = 0
 
     def snapshot(self) -> dict[str, Any]:
@@ -96,13 +95,18 @@ class GroupRule:
 
     def _clear(self, last: Message, speaker: Any, conversation: Conversation) -> None:
         """Carries out a person's "clear history"; models don't decide what the others remember."""
-        command = _CLEAR.search(last.text)
-        if command is None or getattr(speaker, "human_input_mode", "NEVER") == "NEVER":
+        if getattr(speaker, "human_input_mode", "NEVER") == "NEVER":
             return
-        only = command["agent"] if command["agent"] in self._participants else None
-        for name in [only] if only is not None else [*self._participants, None]:
+        names = sorted(self._participants, key=len, reverse=True)
+        named = "|".join(re.escape(name) for name in names)
+        command = re.search(rf"clear history(?:\s+({named})(?!\w))?(?:\s+(\d+))?", last.text, re.IGNORECASE)
+        if command is None:
+            return
+        wanted, keep = command.groups()
+        only = [name for name in names if wanted is not None and name.casefold() == wanted.casefold()]
+        for name in only or [*names, None]:
             # The message with the command itself is what they answer.
-            conversation.transcript.view(name).forget(int(command["keep"] or 0) + 1)
+            conversation.transcript.view(name).forget(int(keep or 0) + 1)
 
 
 def _ran_its_own(messages: Sequence[Message]) -> bool:

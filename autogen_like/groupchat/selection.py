@@ -48,11 +48,21 @@ class SpeakerSelection:
         self._handoffs = handoffs
         self._manager = manager
         self._client: ModelClient | None = None
-        if group.speaker_selection_method == "auto" and len(group.agents) > 1:
+        method = group.speaker_selection_method
+        if isinstance(method, str) and method.lower() == "auto" and len(group.agents) > 1:
             self.client()  # what is missing is said before anything is spent
 
     def client(self) -> ModelClient:
         """The model that selects: the group's, the manager's, or that of the first member who has one."""
+        client = self._found()
+        if client is None:
+            raise ConfigError(
+                'speaker_selection_method="auto" needs a model: give the GroupChatManager (or a member, or '
+                'select_speaker_auto_llm_config) an llm_config, or choose "round_robin"'
+            )
+        return client
+
+    def _found(self) -> ModelClient | None:
         if self._client is None:
             config = self.group.select_speaker_auto_llm_config
             if config is not None:
@@ -60,11 +70,6 @@ class SpeakerSelection:
             else:
                 clients = (getattr(agent, "model_client", None) for agent in (self._manager, *self.group.agents))
                 self._client = next((client for client in clients if client is not None), None)
-        if self._client is None:
-            raise ConfigError(
-                'speaker_selection_method="auto" needs a model: give the GroupChatManager (or a member, or '
-                'select_speaker_auto_llm_config) an llm_config, or choose "round_robin"'
-            )
         return self._client
 
     async def select(self, conversation: Conversation, last_speaker: Any) -> Any:
@@ -110,6 +115,8 @@ class SpeakerSelection:
             agent = await self._ask_person(conversation, candidates)
             if agent is not None:
                 return self._tell(conversation, agent, method, 1)
+            if self._found() is None:
+                return self._tell(conversation, self.group.next_agent(last_speaker, candidates), "fallback", 1)
         return await self._ask_model(conversation, last_speaker, candidates)
 
     def _chosen(self, agent: Any, conversation: Conversation) -> Any:
@@ -167,7 +174,7 @@ class SpeakerSelection:
             answer = (await run.ask(request, terminal)).strip()
             if answer in ("", "q"):
                 return None
-            if answer.isdigit() and 1 <= int(answer) <= len(candidates):
+            if answer.isdecimal() and 1 <= int(answer) <= len(candidates):
                 return candidates[int(answer) - 1]
             named = [agent for agent in candidates if agent.name == answer]
             if named:
@@ -266,11 +273,16 @@ def mentioned(answer: str, names: Sequence[str]) -> list[str]:
     if said in names:
         return [said]
     text = answer.replace("\\_", "_").replace("_", " ")
+    found = _found(text, names, 0) or _found(text, names, re.IGNORECASE)  # "Ada" and "ada" may both be there
+    return [name for name in names if name in found]
+
+
+def _found(text: str, names: Sequence[str], flags: int) -> list[str]:
     found = []
     # Longer names first, and what they matched is taken out: "code" is not mentioned in "code writer".
     for name in sorted(names, key=len, reverse=True):
-        pattern = re.compile(rf"(?<!\w){re.escape(name.replace('_', ' '))}(?!\w)", re.IGNORECASE)
+        pattern = re.compile(rf"(?<!\w){re.escape(name.replace('_', ' '))}(?!\w)", flags)
         text, count = pattern.subn("\0", text)
         if count:
             found.append(name)
-    return [name for name in names if name in found]
+    return found

@@ -14,6 +14,7 @@ from ...core.protocols import Reply
 from ...core.sync import in_place, under_sync_face
 from ...core.termination import StopReason
 from ..agent import as_message
+from ..pair import Asker
 
 # (recipient, messages, sender, config) -> (final, reply); open, since users write them.
 ReplyFunction: TypeAlias = Callable[..., Any]
@@ -41,7 +42,7 @@ def matches(trigger: Trigger, sender: Any) -> bool:
         ConfigError: If the trigger is of no known kind.
     """
     if trigger is None:
-        return sender is None
+        return sender is None or isinstance(sender, Asker)
     if isinstance(trigger, str):
         if sender is None:
             raise ConfigError(f"the trigger {trigger!r} needs a sender: pass sender= to generate_reply")
@@ -135,7 +136,7 @@ class FunctionBackend:
 
     def _final(self, answer: object) -> Reply:
         if isinstance(answer, Message | StopReason) or answer is None:
-            return answer
+            return as_message(answer, self._agent.name)
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             raise ConfigError(
                 f"the reply function {self.name!r} must return (final, reply), for instance (True, 'Hello') or "

@@ -90,4 +90,5 @@ class HumanBackend:
         async def terminal(asked: HumanRequested) -> str:
             return await agent.a_get_human_input(asked.prompt)
 
-        return await turn.run.ask(request, terminal)
+        text = await turn.run.ask(request, terminal)
+        return EXIT if text.strip() == EXIT else text

@@ -63,7 +63,7 @@ class NestedBackend:
         for index, chat in enumerate(self._chats):
             message = chat.get("message")
             if message is None and index == 0:
-                message = content_text(turn.messages[-1].get("content"))
+                message = content_text(turn.messages[-1].get("content")) if turn.messages else None
             if callable(message):
                 message = await call(message, self._agent, turn.messages, turn.sender, self._config)
             if message:
