@@ -129,7 +129,7 @@ class ChainMixin(HooksMixin, ChatsMixin):
             turn = Turn(chat, run, self, sender)
             return await self._first_reply(turn, tuple(kwargs.get("exclude") or ()))
 
-        return _as_chat(await Run(main), self.name)
+        return _as_chat(await Run(main, name=self.name), self.name)
 
     def generate_reply(
         self, messages: Sequence[Mapping[str, Any]] | None = None, sender: Any = None, **kwargs: Any

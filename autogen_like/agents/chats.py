@@ -147,9 +147,9 @@ class ChatsMixin(HistoryMixin):
                 opening = await self._opening(run, conversation, recipient, options)
                 return await self._held(run, conversation, opening, recipient, options)
 
-        return self._with_cache(main, options)
+        return self._with_cache(main, options, _name_of(recipient))
 
-    def _with_cache(self, main: Callable[[Run[ChatResult]], Any], options: ChatOptions) -> Run[ChatResult]:
+    def _with_cache(self, main: Callable[[Run[ChatResult]], Any], options: ChatOptions, name: str) -> Run[ChatResult]:
         async def cached(run: Run[ChatResult]) -> ChatResult:
             if options.cache is None:
                 return await main(run)  # type: ignore[no-any-return]
@@ -159,7 +159,7 @@ class ChatsMixin(HistoryMixin):
             finally:
                 active_cache.reset(token)
 
-        return Run(cached, limits=options.limits, human=options.human, deps=options.deps)
+        return Run(cached, limits=options.limits, human=options.human, deps=options.deps, name=name)
 
     async def _held(
         self, run: Run[ChatResult], chat: Conversation, opening: Message | None, recipient: Any, options: ChatOptions
@@ -197,7 +197,7 @@ class ChatsMixin(HistoryMixin):
                 with chat.held_by(again):
                     return await self._held(again, chat, None, recipient, options)
 
-            return self._with_cache(main, options)
+            return self._with_cache(main, options, _name_of(recipient))
 
         return PausedChat(chat, run, go_on, lambda again: self._print(again, recipient, options.silent))
 
@@ -289,7 +289,7 @@ class ChatsMixin(HistoryMixin):
                     message = message_from_dict(message, asker.name)
                 return await self._held(run, chat, message, self, options)
 
-        return self._with_cache(main, options)
+        return self._with_cache(main, options, self.name)
 
     def _conversation_asked(self, asker: Asker, clear_history: bool) -> Conversation:
         """The conversation in which the agent alone is asked. A group's manager opens the group's."""
@@ -379,6 +379,10 @@ def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversa
     pair = Pair(as_participant(sender), as_participant(recipient), options.max_turns)
     others = {id(pair.initiator): recipient, id(pair.recipient): sender}
     return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)])
+
+
+def _name_of(recipient: object) -> str:
+    return str(getattr(recipient, "name", ""))
 
 
 def check_models(participants: Iterable[object]) -> None:

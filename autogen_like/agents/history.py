@@ -193,7 +193,7 @@ class HistoryMixin:
         if chat.active is not None and not request_reply:
             await chat.add(message, chat.active)
             return
-        run = Run(main)
+        run = Run(main, name=other.name)
         chat.silent = bool(silent)
         self._print(run, other, silent)
         await run

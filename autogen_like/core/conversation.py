@@ -19,6 +19,7 @@ from .message import Message, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
 from .snapshot import restore, snapshot, state_of, take_up
+from .steps import ConversationStep, TurnStep, watched
 from .termination import Checker, StopCondition, StopReason
 from .transcript import Transcript, View, wire_messages
 
@@ -296,7 +297,12 @@ class Conversation:
             ConversationError: If a participant or the rule raised.
         """
         with self.held_by(run):
-            return await self._converse(run, opening, stop, announce)
+            if not run.watchers:
+                return await self._converse(run, opening, stop, announce)
+            step = ConversationStep(run, self)
+            with watched(step):
+                step.reason = reason = await self._converse(run, opening, stop, announce)
+            return reason
 
     async def _converse(
         self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
@@ -415,6 +421,15 @@ class Conversation:
         """
         turn = Turn(self, run, speaker, self.counterpart(speaker), index)
         turn.final = final
+        if not run.watchers:
+            return await self._taken(turn)
+        step = TurnStep(run, turn)
+        with watched(step):
+            step.reply = reply = await self._taken(turn)
+        return reply
+
+    async def _taken(self, turn: Turn) -> Reply:
+        speaker, run, index = turn.speaker, turn.run, turn.index
         if run.listening:
             run.emit(TurnStarted(self.id, speaker.name, index))
         try:

@@ -131,6 +131,7 @@ class ToolResult:
         value: What the tool really returned, for programs; never sent to a model.
         parts: Images and files that came with it; who runs the tool says them in the message that bears the result.
         whole: The whole text, where `content` had to be cut; None where it is all there.
+        error_type: What kind of failure it was: an exception's class, "timeout", ...; for who watches, not for models.
     """
 
     call_id: str | None
@@ -140,6 +141,7 @@ class ToolResult:
     value: Any = field(default=None, compare=False, repr=False)
     parts: tuple[Part, ...] = ()
     whole: str | None = field(default=None, repr=False)
+    error_type: str | None = field(default=None, compare=False, repr=False)
 
 
 class ChatMessage(dict[str, Any]):

@@ -26,6 +26,7 @@ from .events import (
 from .journal import Answered, Journal
 from .limits import Limits
 from .message import ToolResult, new_id
+from .steps import RunStep, Watcher, watched, watchers_of
 from .termination import StopReason
 from .usage import Usage, UsageLedger, combined
 
@@ -97,6 +98,7 @@ class Run(Generic[T]):
             the run with what it waits for, to be resumed later, or an async function of the `HumanRequested` event.
         journal: Where it is written before it is acted on.
         deps: Anything that tools and reply functions of this run should be able to reach.
+        name: What it is called where runs are watched: whom it is addressed to, say.
 
     Example:
         A run is made by ``agent.run(...)``::
@@ -115,12 +117,14 @@ class Run(Generic[T]):
         human: Ask | str | None = None,
         journal: Journal | None = None,
         deps: object = None,
+        name: str = "",
     ) -> None:
         if isinstance(human, str) and human not in ("events", "pause"):
             raise ConfigError(
                 f'human must be None (the terminal), "events", "pause" or an async function, not {human!r}'
             )
         self.id = new_id()
+        self.name = name
         self.usage = UsageLedger()
         self.usage_by_agent: dict[str, UsageLedger] = {}
         self.turns = 0
@@ -131,6 +135,7 @@ class Run(Generic[T]):
         self.key = ""
         parent = self.parent = current_run.get()
         self.limits = limits
+        self.watchers: tuple[Watcher, ...] = watchers_of(parent)  # who wraps its steps
         if parent is not None:  # what isn't said anew holds for nested runs too
             human = human if human is not None else parent.human
             journal = journal if journal is not None else parent.journal
@@ -439,7 +444,11 @@ class Run(Generic[T]):
         try:
             if self.stopped is not None:  # cancelled before it began: the first wait says so
                 self._owner.get_loop().call_soon(self._interrupt)
-            result = await self._main(self)
+            if not self.watchers:
+                result = await self._main(self)
+            else:
+                with watched(RunStep(self)):
+                    result = await self._main(self)
         except BaseException as error:
             self._outcome = (None, error)
             raise

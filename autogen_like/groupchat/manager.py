@@ -215,7 +215,7 @@ class GroupChatManager(ConversableAgent):
         async def main(run: Run[StopReason]) -> StopReason:
             return await conversation.converse(run, opening)
 
-        reason = await Run(main)
+        reason = await Run(main, name=self.name)
         said = conversation.transcript.messages[-1]
         if said.id == opening.id:
             turn.notice(f"the group said nothing: {reason}", "warning")

@@ -30,6 +30,8 @@ SERVICES: dict[str, tuple[str, str]] = {
     "ollama": ("http://localhost:11434/v1", "OLLAMA_API_KEY"),
 }
 API_TYPES = ("openai", "azure", *SERVICES)
+# What OpenTelemetry calls them, where that is another name. Whoever else speaks OpenAI's language goes by it.
+_PROVIDERS = {"azure": "azure.ai.openai", "google": "gcp.gemini", "mistral": "mistral_ai"}
 DEFAULT_AZURE_VERSION = "2024-10-21"
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "host.docker.internal"})
 
@@ -60,6 +62,11 @@ class Endpoint:
     def first_party(self) -> bool:
         """Whether OpenAI or Azure is behind it, so that model names can be trusted."""
         return self.api_type == "azure" or (self.api_type == "openai" and is_openai(self.base_url))
+
+    @property
+    def provider(self) -> str:
+        """The service, by the name that OpenTelemetry has for it."""
+        return _PROVIDERS.get(self.api_type, self.api_type)
 
     @property
     def deployment(self) -> str | None:

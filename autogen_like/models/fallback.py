@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.errors import ConfigError, ModelError
 from .client import Capabilities, Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
-from .layer import check_client, identity_of, streaming
+from .layer import check_client, identity_of, served_by, streaming
 
 
 class Fallback:
@@ -53,6 +53,11 @@ class Fallback:
     def identity(self) -> Mapping[str, Any]:
         """What tells its answers from those of other clients."""
         return {"model": self.model, "fallback": [dict(identity_of(client)) for client in self.clients]}
+
+    @property
+    def served_by(self) -> tuple[str, str]:
+        """Who serves the first client's model, and where."""
+        return served_by(self.clients[0])
 
     def check(self) -> None:
         """Checks that one of them could be asked.

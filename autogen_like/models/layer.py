@@ -36,6 +36,11 @@ class Layer:
         """What tells the client's answers from those of others."""
         return identity_of(self.client)
 
+    @property
+    def served_by(self) -> tuple[str, str]:
+        """Who serves the model, and where; see `served_by`."""
+        return served_by(self.client)
+
     def check(self) -> None:
         """Checks the client inside; see `check_client`."""
         check_client(self.client)
@@ -52,6 +57,12 @@ def identity_of(client: ModelClient) -> Mapping[str, Any]:
         found: Mapping[str, Any] = identity()
         return found
     return {"model": client.model, "class": f"{type(client).__module__}.{type(client).__qualname__}"}
+
+
+def served_by(client: ModelClient) -> tuple[str, str]:
+    """Who serves a client's model, by the name that OpenTelemetry has for it, and the host: "" where it isn't known."""
+    found: tuple[str, str] = getattr(client, "served_by", ("", ""))
+    return found
 
 
 def check_client(client: ModelClient) -> None:

@@ -103,6 +103,11 @@ class OpenAIClient:
         """What the model can do: known for OpenAI's models, otherwise as ``capabilities`` in the configuration says."""
         return self._traits.capabilities
 
+    @property
+    def served_by(self) -> tuple[str, str]:
+        """Who serves it, by the name that OpenTelemetry has for it, and the host, with a port where one is given."""
+        return self._endpoint.provider, self._endpoint.host
+
     def identity(self) -> dict[str, Any]:
         """What tells its answers from other clients' (the key of a cache): endpoint, model and default parameters."""
         adapters = {"adapters": sorted(self._traits.adapters)} if self._traits.adapters else {}

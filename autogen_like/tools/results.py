@@ -34,10 +34,10 @@ def result_of(call: ToolCall, value: Any, limit: int | None) -> ToolResult:
     return ToolResult(call.id, call.name, content, value=value, parts=parts, whole=whole)
 
 
-def failure(call: ToolCall, text: str, limit: int | None) -> ToolResult:
+def failure(call: ToolCall, text: str, limit: int | None, error_type: str | None = None) -> ToolResult:
     """The result of a call that failed, its text cut like any other."""
     content, whole = cut(_encodable(text), limit)
-    return ToolResult(call.id, call.name, content, error=True, whole=whole)
+    return ToolResult(call.id, call.name, content, error=True, whole=whole, error_type=error_type)
 
 
 def cut(text: str, limit: int | None) -> tuple[str, str | None]:

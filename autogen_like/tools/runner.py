@@ -13,6 +13,7 @@ from ..core.journal import Called
 from ..core.message import ToolCall, ToolResult
 from ..core.protocols import Tool
 from ..core.run import Run
+from ..core.steps import ToolStep, watched
 from ..core.transcript import Transcript
 from .approval import UNCERTAIN, ApprovalRule, Approvals, Terminal, needs_approval
 from .context import Scope, scope
@@ -167,12 +168,22 @@ async def _all(tasks: Sequence[asyncio.Task[ToolResult]]) -> tuple[ToolResult, .
 
 
 async def _answer(tool: Tool | None, call: ToolCall) -> ToolResult:
+    around = scope.get()
+    if around is None or around.run is None or not around.run.watchers:
+        return await _unwatched(tool, call)
+    step = ToolStep(around.run, around.conversation, around.agent, call, tool)
+    with watched(step):
+        step.result = result = await _unwatched(tool, call)
+    return result
+
+
+async def _unwatched(tool: Tool | None, call: ToolCall) -> ToolResult:
     if tool is None:
-        return ToolResult(call.id, call.name, f"Error: Function {call.name} not found.", error=True)
+        return ToolResult(call.id, call.name, f"Error: Function {call.name} not found.", True, error_type="not_found")
     try:
         result: object = await tool.call(call)
     except Exception as error:  # noqa: BLE001 - a tool of another make that doesn't keep the protocol's promise
-        return ToolResult(call.id, call.name, error_text(error), error=True)
+        return ToolResult(call.id, call.name, error_text(error), True, error_type=type(error).__name__)
     if not isinstance(result, ToolResult):
         said = f"Error: {type(tool).__name__}.call gave {type(result).__name__}, not a ToolResult"
         return ToolResult(call.id, call.name, said, error=True)

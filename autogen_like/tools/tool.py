@@ -165,7 +165,7 @@ class FunctionTool:
         try:
             arguments = read_arguments(self._signature, call.arguments)
         except ValidationError as error:
-            return self._failure(call, explain(self._name, call.arguments, error))
+            return self._failure(call, explain(self._name, call.arguments, error), "invalid_arguments")
         try:
             value = await (self._attempt(call, arguments) if not self.retries else self._attempts(call, arguments))
             return result_of(call, value, self.max_result_chars)
@@ -174,15 +174,15 @@ class FunctionTool:
             if task is None or task.cancelling():
                 self._tell_abandoned(call)
                 raise
-            return self._failure(call, "Error: CancelledError: the tool cancelled itself")
+            return self._failure(call, "Error: CancelledError: the tool cancelled itself", "CancelledError")
         except OutOfTime as error:
-            return self._failure(call, f"Error: {error}")
+            return self._failure(call, f"Error: {error}", "timeout")
         except (Exception, SystemExit) as error:  # noqa: BLE001 - what a tool does wrong is the model's to mend
             tries = f" (tried {self.retries + 1} times)" if self.retries and isinstance(error, self.retry_on) else ""
-            return self._failure(call, error_text(error) + tries)
+            return self._failure(call, error_text(error) + tries, type(error).__name__)
 
-    def _failure(self, call: ToolCall, text: str) -> ToolResult:
-        return failure(call, text, self.max_result_chars)
+    def _failure(self, call: ToolCall, text: str, error_type: str) -> ToolResult:
+        return failure(call, text, self.max_result_chars, error_type)
 
     async def _attempts(self, call: ToolCall, arguments: dict[str, Any]) -> Any:
         for retry in range(self.retries):

@@ -12,6 +12,7 @@ from ...core.errors import ConfigError
 from ...core.events import CodeFinished, CodeOutput, CodeStarted
 from ...core.message import Message, Text, content_text
 from ...core.protocols import Reply
+from ...core.steps import CodeStep, watched
 
 
 class WithCode(Protocol):
@@ -58,10 +59,16 @@ class CodeBackend:
             blocks = executor.code_extractor.extract_code_blocks(content_text(message.get("content")))
             if not blocks:
                 continue
+            languages = tuple(block.language for block in blocks)
             if turn.run.listening:
-                languages = tuple(block.language for block in blocks)
                 turn.emit(CodeStarted(turn.conversation.id, self._agent.name, languages))
-            result = await executor.execute(blocks, on_output=self._teller(turn))
+            if not turn.run.watchers:
+                result = await executor.execute(blocks, on_output=self._teller(turn))
+            else:
+                step = CodeStep(turn.run, turn.conversation.id, self._agent.name, languages)
+                with watched(step):
+                    result = await executor.execute(blocks, on_output=self._teller(turn))
+                    step.exit_code = result.exit_code
             if turn.run.listening:
                 turn.emit(CodeFinished(turn.conversation.id, self._agent.name, result.exit_code, result.output))
             said = format_result(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,12 +13,13 @@ from ...core.events import TextDelta
 from ...core.message import Message
 from ...core.protocols import PrefixHint, Reply
 from ...core.run import Run
+from ...core.steps import ModelStep, watched
 from ...core.termination import StopReason
 from ...core.usage import UsageLedger
 from ...models.cache import with_cache
 from ...models.cache_stores import AbstractCache
 from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
-from ...models.layer import streaming
+from ...models.layer import identity_of, served_by, streaming
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -129,11 +131,36 @@ async def ask_model(
         speaker: On whose behalf.
         show: Whether the reply is something said, whose pieces listeners may want.
     """
+    pieces = show and run.wants_deltas
+    if not run.watchers:
+        response = await _asked(client, request, run, conversation, speaker, pieces=pieces)
+    else:
+        provider, server = served_by(client)
+        params = {**identity_of(client).get("params", {}), **request.params}
+        step = ModelStep(run, conversation, speaker, client.model, request, provider, server, params, pieces)
+        with watched(step):
+            step.response = response = await _asked(client, request, run, conversation, speaker, step, pieces=pieces)
+    run.record_usage(speaker, response.model, response.usage, cached=response.cached, conversation=conversation)
+    return response
+
+
+async def _asked(
+    client: ModelClient,
+    request: ModelRequest,
+    run: Run[Any],
+    conversation: str,
+    speaker: str,
+    step: ModelStep | None = None,
+    *,
+    pieces: bool,
+) -> ModelResponse:
     response: ModelResponse | None = None
-    if show and run.wants_deltas:
+    if pieces:
         async with streaming(client, request) as items:
             async for item in items:
                 if isinstance(item, Delta):
+                    if step is not None and step.first is None:
+                        step.first = time.perf_counter()
                     run.emit(TextDelta(conversation, speaker, item.text, item.kind, item.name))
                 else:
                     response = item
@@ -141,5 +168,4 @@ async def ask_model(
         response = await client.complete(request)
     if response is None:
         raise ModelError(f"{client.model}'s stream ended without a response")
-    run.record_usage(speaker, response.model, response.usage, cached=response.cached, conversation=conversation)
     return response
