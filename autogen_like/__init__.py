@@ -43,18 +43,28 @@ if TYPE_CHECKING:
     from .coding.blocks import CodeExtractor as CodeExtractor
     from .coding.blocks import MarkdownCodeExtractor as MarkdownCodeExtractor
     from .coding.blocks import infer_language as infer_language
+    from .coding.commandline import CommandLineCodeExecutor as CommandLineCodeExecutor
     from .coding.executor import BlockingCodeExecutor as BlockingCodeExecutor
     from .coding.executor import BlockingExecutorAdapter as BlockingExecutorAdapter
     from .coding.executor import CodeExecutor as CodeExecutor
     from .coding.executor import CodeResult as CodeResult
     from .coding.executor import CommandLineCodeResult as CommandLineCodeResult
     from .coding.executor import format_result as format_result
+    from .coding.functions import Alias as Alias
+    from .coding.functions import FunctionWithRequirements as FunctionWithRequirements
+    from .coding.functions import FunctionWithRequirementsStr as FunctionWithRequirementsStr
+    from .coding.functions import ImportFromModule as ImportFromModule
+    from .coding.functions import with_requirements as with_requirements
     from .coding.jupyter.connection import JupyterConnectable as JupyterConnectable
     from .coding.jupyter.connection import JupyterConnectionInfo as JupyterConnectionInfo
     from .coding.jupyter.executor import EmbeddedIPythonCodeExecutor as EmbeddedIPythonCodeExecutor
     from .coding.jupyter.executor import JupyterCodeExecutor as JupyterCodeExecutor
     from .coding.jupyter.output import IPythonCodeResult as IPythonCodeResult
+    from .coding.jupyter.servers import LocalJupyterServer as LocalJupyterServer
     from .coding.local import LocalCommandLineCodeExecutor as LocalCommandLineCodeExecutor
+    from .coding.process import CodeLimits as CodeLimits
+    from .coding.requirements import Packages as Packages
+    from .coding.virtual_env import create_virtual_env as create_virtual_env
     from .core.errors import AgentNameConflict as AgentNameConflict
     from .core.errors import AsyncInSyncChat as AsyncInSyncChat
     from .core.errors import AutogenLikeError as AutogenLikeError
@@ -177,18 +187,28 @@ _MODULES = {
     "CodeExtractor": "autogen_like.coding.blocks",
     "MarkdownCodeExtractor": "autogen_like.coding.blocks",
     "infer_language": "autogen_like.coding.blocks",
+    "CommandLineCodeExecutor": "autogen_like.coding.commandline",
     "BlockingCodeExecutor": "autogen_like.coding.executor",
     "BlockingExecutorAdapter": "autogen_like.coding.executor",
     "CodeExecutor": "autogen_like.coding.executor",
     "CodeResult": "autogen_like.coding.executor",
     "CommandLineCodeResult": "autogen_like.coding.executor",
     "format_result": "autogen_like.coding.executor",
+    "Alias": "autogen_like.coding.functions",
+    "FunctionWithRequirements": "autogen_like.coding.functions",
+    "FunctionWithRequirementsStr": "autogen_like.coding.functions",
+    "ImportFromModule": "autogen_like.coding.functions",
+    "with_requirements": "autogen_like.coding.functions",
     "JupyterConnectable": "autogen_like.coding.jupyter.connection",
     "JupyterConnectionInfo": "autogen_like.coding.jupyter.connection",
     "EmbeddedIPythonCodeExecutor": "autogen_like.coding.jupyter.executor",
     "JupyterCodeExecutor": "autogen_like.coding.jupyter.executor",
     "IPythonCodeResult": "autogen_like.coding.jupyter.output",
+    "LocalJupyterServer": "autogen_like.coding.jupyter.servers",
     "LocalCommandLineCodeExecutor": "autogen_like.coding.local",
+    "CodeLimits": "autogen_like.coding.process",
+    "Packages": "autogen_like.coding.requirements",
+    "create_virtual_env": "autogen_like.coding.virtual_env",
     "AgentNameConflict": "autogen_like.core.errors",
     "AsyncInSyncChat": "autogen_like.core.errors",
     "AutogenLikeError": "autogen_like.core.errors",

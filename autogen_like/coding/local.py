@@ -19,7 +19,7 @@ from ..core.sync import in_worker
 from .commandline import MAX_OUTPUT, NO_PROGRAM, CommandLineCodeExecutor
 from .functions import UserFunction
 from .output import Output
-from .process import Limits, clean_environment, run_process
+from .process import CodeLimits, clean_environment, run_process
 from .requirements import Packages
 from .virtual_env import VirtualEnvironment, create_virtual_env
 
@@ -72,7 +72,7 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
         execution_policies: Mapping[str, bool] | None = None,
         *,
         virtual_env: bool | str | Path = False,
-        limits: Limits | None = None,
+        limits: CodeLimits | None = None,
         commands: Mapping[str, Sequence[str]] | None = None,
         env: Mapping[str, str] | None = None,
         packages: Sequence[str] | Packages = (),
@@ -89,7 +89,7 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
         )
         if virtual_env and virtual_env_context is not None:
             raise ConfigError("virtual_env and virtual_env_context are both given; leave one out")
-        self._limits = limits or Limits()
+        self._limits = limits or CodeLimits()
         self._env = dict(env or {})
         self._venv = virtual_env_context
         self._venv_wanted = virtual_env

@@ -35,7 +35,7 @@ _PASSED = frozenset(_HARMLESS.split())
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CodeLimits:
     """What one block may take of this machine; None is no limit.
 
     Memory, processes and disk are counted over all that the block started, a few times a second, on Linux; a burst
@@ -125,7 +125,7 @@ async def run_process(
     env: Mapping[str, str],
     seconds: float,
     output: Output,
-    limits: Limits,
+    limits: CodeLimits,
     folders: Sequence[Path],
 ) -> int | None:
     """Runs a program under a keeper; nothing that it started outlives it.

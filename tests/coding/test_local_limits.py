@@ -15,7 +15,7 @@ import pytest
 
 from autogen_like.coding.blocks import CodeBlock
 from autogen_like.coding.local import LocalCommandLineCodeExecutor
-from autogen_like.coding.process import Limits
+from autogen_like.coding.process import CodeLimits
 from autogen_like.core.errors import ConfigError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="counted by way of /proc")
@@ -76,7 +76,7 @@ def test_a_fork_bomb_is_stopped_and_nothing_of_it_lives_on(kind):
     language, code = BOMBS[kind]
     name = f"bomb_{kind}_{os.getpid()}"
     code = f"# filename: {name}\n" + code.replace("{word}", "boom")
-    result = run(code, language, limits=Limits(processes=64), timeout=120)
+    result = run(code, language, limits=CodeLimits(processes=64), timeout=120)
     assert result.exit_code == 137
     assert result.output.endswith("\nStopped: it had more than 64 processes at a time\n")
     assert none_left(name)
@@ -85,30 +85,30 @@ def test_a_fork_bomb_is_stopped_and_nothing_of_it_lives_on(kind):
 @linux
 def test_memory_is_counted_over_all_processes():
     hungry = "import os, time\nos.fork()\nos.fork()\nkept = bytearray(os.urandom(1)) * 60_000_000\ntime.sleep(600)"
-    result = run(hungry, limits=Limits(memory=150 * 2**20), timeout=60)
+    result = run(hungry, limits=CodeLimits(memory=150 * 2**20), timeout=60)
     assert (result.exit_code, result.output) == (137, "\nStopped: it took more than 150 MiB of memory\n")
 
 
 @linux
 def test_memory_of_one_process_runs_out_at_twice_that():
-    result = run("try:\n    bytearray(10**9)\nexcept MemoryError:\n    print('no')", limits=Limits(memory=2**28))
+    result = run("try:\n    bytearray(10**9)\nexcept MemoryError:\n    print('no')", limits=CodeLimits(memory=2**28))
     assert (result.exit_code, result.output) == (0, "no\n")
 
 
 def test_a_file_grows_no_larger_than_allowed():
-    result = run("open('x', 'wb').write(bytes(2_000_000))", limits=Limits(file_size=1_000_000))
+    result = run("open('x', 'wb').write(bytes(2_000_000))", limits=CodeLimits(file_size=1_000_000))
     assert result.exit_code == 1
     assert "File too large" in result.output
-    shell = run("head -c 2000000 /dev/zero > x", "sh", limits=Limits(file_size=1_000_000))
+    shell = run("head -c 2000000 /dev/zero > x", "sh", limits=CodeLimits(file_size=1_000_000))
     assert shell.exit_code == 128 + 25
 
 
 @linux
 def test_a_folder_grows_no_larger_than_allowed(tmp_path):
     many = "while true; do n=$((n+1)); head -c 1000000 /dev/zero > $n; done"
-    result = run(f"cd sub || exit 1; {many}", "sh", **in_folder(tmp_path), limits=Limits(disk=2**25), timeout=60)
+    result = run(f"cd sub || exit 1; {many}", "sh", **in_folder(tmp_path), limits=CodeLimits(disk=2**25), timeout=60)
     assert (result.exit_code, result.output) == (137, "\nStopped: it took more than 32 MiB of disk\n")
-    in_temporary = run(f"cd $TMPDIR; {many}", "sh", limits=Limits(disk=2**25), timeout=60)
+    in_temporary = run(f"cd $TMPDIR; {many}", "sh", limits=CodeLimits(disk=2**25), timeout=60)
     assert in_temporary.exit_code == 137
 
 
@@ -118,22 +118,22 @@ def in_folder(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_open_files_and_computing_are_limited():
-    opened = run("kept = [open('/dev/null') for _ in range(200)]", limits=Limits(open_files=100))
+    opened = run("kept = [open('/dev/null') for _ in range(200)]", limits=CodeLimits(open_files=100))
     assert "Too many open files" in opened.output
-    computed = run("while True: pass", limits=Limits(cpu_seconds=1), timeout=60)
+    computed = run("while True: pass", limits=CodeLimits(cpu_seconds=1), timeout=60)
     assert computed.exit_code == 137
     assert computed.output == "\nStopped: it computed for more than 1 s\n"
 
 
 def test_without_limits_it_may_have_what_the_user_may():
-    free = Limits(memory=None, processes=None, file_size=None, disk=None, open_files=None)
+    free = CodeLimits(memory=None, processes=None, file_size=None, disk=None, open_files=None)
     assert run("print(len(bytearray(10**8)))", limits=free).output == "100000000\n"
 
 
 @pytest.mark.parametrize(("name", "value"), [("memory", 0), ("processes", -1), ("disk", 1.5), ("cpu_seconds", "1")])
 def test_a_limit_is_a_positive_number(name, value):
     with pytest.raises(ConfigError, match=f"limits: {name}"):
-        Limits(**{name: value})
+        CodeLimits(**{name: value})
 
 
 @pytest.mark.slow
