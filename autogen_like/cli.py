@@ -20,11 +20,14 @@ def build_parser() -> argparse.ArgumentParser:
         >>> build_parser().prog
         'autogen-like'
     """
+    from .agents import mcp_cli
     from .serving import library_cli
 
     parser = argparse.ArgumentParser(prog="autogen-like", description="Agents that converse, and their local models.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    library_cli.add_commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    library_cli.add_commands(commands)
+    mcp_cli.add_commands(commands)
     return parser
 
 

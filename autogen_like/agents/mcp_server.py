@@ -327,9 +327,11 @@ async def _serve_http(server: Server[Any], host: str, port: int, token: str | No
     import uvicorn  # comes with mcp
 
     app: ASGIApp = _app(server, host, token, hosts)
+    if not 0 <= port < 1 << 16:
+        raise ConfigError(f"port={port!r} can't be listened on: ports go from 0 to 65535")
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(f"host={host!r} and port={port!r} can't be listened on: {error}") from error
     log.info("serving MCP on http://%s:%d%s", host, listening.getsockname()[1], PATH)
     with listening:
