@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .coding.blocks import MarkdownCodeExtractor as MarkdownCodeExtractor
     from .coding.blocks import infer_language as infer_language
     from .coding.commandline import CommandLineCodeExecutor as CommandLineCodeExecutor
+    from .coding.docker import DockerCommandLineCodeExecutor as DockerCommandLineCodeExecutor
     from .coding.executor import BlockingCodeExecutor as BlockingCodeExecutor
     from .coding.executor import BlockingExecutorAdapter as BlockingExecutorAdapter
     from .coding.executor import CodeExecutor as CodeExecutor
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from .core.errors import ContextOverflow as ContextOverflow
     from .core.errors import ConversationError as ConversationError
     from .core.errors import InvalidCarryOverType as InvalidCarryOverType
+    from .core.errors import ExecutorUnavailable as ExecutorUnavailable
     from .core.errors import MissingExtra as MissingExtra
     from .core.errors import ModelError as ModelError
     from .core.errors import NoEligibleSpeaker as NoEligibleSpeaker
@@ -188,6 +190,7 @@ _MODULES = {
     "MarkdownCodeExtractor": "autogen_like.coding.blocks",
     "infer_language": "autogen_like.coding.blocks",
     "CommandLineCodeExecutor": "autogen_like.coding.commandline",
+    "DockerCommandLineCodeExecutor": "autogen_like.coding.docker",
     "BlockingCodeExecutor": "autogen_like.coding.executor",
     "BlockingExecutorAdapter": "autogen_like.coding.executor",
     "CodeExecutor": "autogen_like.coding.executor",
@@ -216,6 +219,7 @@ _MODULES = {
     "ContextOverflow": "autogen_like.core.errors",
     "ConversationError": "autogen_like.core.errors",
     "InvalidCarryOverType": "autogen_like.core.errors",
+    "ExecutorUnavailable": "autogen_like.core.errors",
     "MissingExtra": "autogen_like.core.errors",
     "ModelError": "autogen_like.core.errors",
     "NoEligibleSpeaker": "autogen_like.core.errors",

@@ -19,7 +19,7 @@ from ..core.sync import in_worker
 from .commandline import MAX_OUTPUT, CommandLineCodeExecutor, one_at_a_time
 from .docker_container import BEGUN, FUNCTIONS, KEEPER, WORK, Box, Container
 from .docker_engine import Gone, connect, ensure_image
-from .docker_files import TAR, unpack
+from .docker_files import pack, unpack
 from .docker_run import NotBegun, Run, uninterrupted
 from .functions import UserFunction
 from .output import Output
@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 DEFAULT_IMAGE = "python:3-slim"
 NOBODY = "65534:65534"
+_STDOUT = 1
 _KILLED = 137
 _CONTAINERS = 3  # that are tried for one block
 _FULL = "No space left on device"
@@ -329,11 +330,11 @@ def _drop(container: Container, box: Box, folder: Path | None) -> None:
 
 
 def _copy_out(container: Container, folder: Path, limit: int) -> list[Path]:
-    archive = container.execute(TAR)
-    try:
-        return unpack((data for stream, data in archive.frames() if stream == 1), folder, limit)
-    finally:
-        archive.close()
+    frames = container.execute(pack(limit)).frames()
+    written = unpack((data for stream, data in frames if stream == _STDOUT), folder, limit)
+    for _ in frames:  # to the end, also where `unpack` had enough: then nothing is left that waits to be read
+        pass
+    return written
 
 
 def _target(box: Box) -> Target:

@@ -131,10 +131,23 @@ class Container:
         Raises:
             Gone: If the container isn't there any more.
         """
-        with engine_errors():
-            made = self._client.exec_create(self.id, list(command), user=user or self._user, workdir=WORK, stdin=True)
-            stream = self._client.exec_start(made["Id"], socket=True)
+        try:
+            with engine_errors():
+                made = self._client.exec_create(
+                    self.id, list(command), user=user or self._user, workdir=WORK, stdin=True
+                )
+                stream = self._client.exec_start(made["Id"], socket=True)
+        except ExecutorUnavailable:
+            self._check()  # an engine that is about to remove it fails
+            raise
         return Execution(self._client, made["Id"], stream, stdin)
+
+    def _check(self) -> None:
+        """Raises `Gone` if it isn't there any more, or doesn't run."""
+        with engine_errors():
+            state = self._client.inspect_container(self.id)["State"]
+        if not state["Running"] or state["Status"] == "removing":
+            raise Gone(f"it is {state['Status']}")
 
     def run(
         self, command: Sequence[str], *, path: str = "", content: bytes = b"", user: str | None = None

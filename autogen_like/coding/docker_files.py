@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-TAR = ("tar", "-c", "-f", "-", ".")  # said in the work folder; what it writes is for `unpack`
+_HEADERS = 2**27  # bytes that an archive may hold beside its files' content
+
+
+def pack(limit: int) -> tuple[str, ...]:
+    """The command that writes an archive of the work folder for `unpack`; it ends, whatever files pretend to hold.
+
+    Args:
+        limit: Bytes that the files may hold.
+    """
+    return ("sh", "-c", 'tar -c -f - . | head -c "$1"', "sh", str(limit + _HEADERS))
 
 
 def unpack(archive: Iterable[bytes], folder: Path, limit: int) -> list[Path]:
