@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from _model import start
+from pydantic import Field
 
 from autogen_like import AssistantAgent, ChatResult, FunctionTool, Image, ToolContext, ToolProgress, tool
 
@@ -60,7 +61,10 @@ async def sales(
 
 
 @tool
-def chart(numbers: Annotated[list[int], "What to draw, from left to right"], ctx: ToolContext[Shop]) -> list[Any]:
+def chart(
+    numbers: Annotated[list[int], Field(max_length=12, description="What to draw, from left to right")],
+    ctx: ToolContext[Shop],
+) -> list[Any]:
     """Draws a bar chart."""
     ctx.progress(f"drawing {len(numbers)} bars")
     return [f"A chart of {len(numbers)} bars:", Image.from_bytes(png(numbers), "image/png")]
@@ -105,4 +109,4 @@ def main(model: dict[str, Any]) -> ChatResult:
 
 
 if __name__ == "__main__":
-    start(main, temperature=0, max_tokens=80)
+    start(main, temperature=0, max_tokens=120)
