@@ -49,13 +49,14 @@ class HooksMixin:
         self.hook_lists[point].append(hook)
 
     async def _edit_received(self, turn: Turn) -> None:
-        """Shows the hooks a copy of the conversation, and the turn what they make of it; the transcript stays."""
-        if not (self.hook_lists[HOOKABLE[0]] or self.hook_lists[HOOKABLE[1]]) or not turn.messages:
+        """Shows the hooks a copy of what they may edit, and the turn what they make of it; the transcript stays."""
+        for_last, for_all = self.hook_lists[HOOKABLE[0]], self.hook_lists[HOOKABLE[1]]
+        if not (for_last or for_all) or not turn.messages:
             return
         if turn.last is not None and turn.last.tool_calls:
             return  # tools are to be run; nothing is read
-        messages = copy.deepcopy(turn.messages)
-        turn.messages = await self._with_last(await self._with_all(list(messages)))
+        messages = list(copy.deepcopy(turn.messages)) if for_all else list(turn.messages)
+        turn.messages = await self._with_last(await self._with_all(messages))
 
     async def _with_all(self, messages: list[Any]) -> list[Any]:
         for hook in self.hook_lists["process_all_messages_before_reply"]:
@@ -80,6 +81,7 @@ class HooksMixin:
             or content == "exit"
         ):
             return messages
+        content = copy.deepcopy(content)
         for hook in hooks:
             content = await call(hook, content)
             if content is None:

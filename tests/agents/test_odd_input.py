@@ -124,6 +124,27 @@ def test_results_keep_what_a_chat_dict_cannot_say_when_hooks_pass_them_on():
     assert (result.name, result.error) == ("fails", True)
 
 
+def test_a_hook_for_the_last_message_copies_no_other():
+    agent = bot("ada", "x", "y")
+    agent.register_hook("process_last_received_message", str.upper)
+    result = user(default_auto_reply="and?").initiate_chat(agent, message="hi", max_turns=2, silent=True)
+    seen = agent.model_client.requests[1].messages
+    assert [message["content"] for message in seen] == ["hi", "x", "AND?"]
+    assert seen[0] is result.messages[0].render("ada")
+
+
+def test_a_hook_that_writes_into_the_parts_of_the_last_message_writes_into_a_copy():
+    def edit(parts):
+        parts[0]["text"] = "edited"
+        return parts
+
+    agent = bot("ada", "x")
+    agent.register_hook("process_last_received_message", edit)
+    result = hold(agent, {"content": [Text("Go.")]})
+    assert agent.model_client.requests[0].messages[0]["content"][0]["text"] == "edited"
+    assert result.messages[0].text == "Go."
+
+
 def test_hooks_for_what_is_read_are_not_asked_when_tools_are_run():
     seen = []
     agent = bot("ada", CALL, "Pity.", tools=[fails])

@@ -18,6 +18,7 @@ from autogen_like.groupchat.group import GroupChat
 from autogen_like.groupchat.manager import GroupChatManager
 from autogen_like.models.client import ModelResponse
 from autogen_like.models.scripted import ScriptedModel
+from autogen_like.tools.tool import FunctionTool
 
 
 def calls(*names: str) -> ModelResponse:
@@ -325,6 +326,16 @@ async def test_many_groups_at_once_do_not_mix():
     assert all(speakers(result) == ["user", "ada", "ada", "bob"] for result in results)
 
 
+async def test_a_chat_that_pauses_for_a_person_still_hands_over():
+    bob = bot("bob", "b TERMINATE")
+    ada = bot("ada", calls("transfer_to_bob", "lookup"), tools=[Handoff(bob), FunctionTool(lookup, approval=True)])
+    result = await user().run(group(ada, bob), "hi", human="pause")
+    assert result.stop_reason.kind == "paused"
+    (request,) = result.paused.requests
+    result = await result.paused.run({request.id: True})
+    assert speakers(result) == ["user", "ada", "ada", "bob"]
+
+
 async def test_a_handoff_that_was_cut_off_is_none():
     bob = bot("bob")
     started = asyncio.Event()
@@ -377,3 +388,14 @@ async def test_the_tool_is_run_by_the_runner_like_any_other():
     ada = bot("ada", calls("transfer_to_bob"), tools=[Handoff(bob)])
     ended = [event async for event in user().run(group(ada, bob), "hi") if isinstance(event, ToolFinished)]
     assert [event.call.name for event in ended] == ["transfer_to_bob"]
+
+
+def test_the_rounds_of_a_group_are_part_of_its_state():
+    ada = bot("ada", "a")
+    manager = group(ada, max_round=5)
+    conversation = manager.conversation_for(user(), True, 3)
+    conversation.rule.rounds = 2
+    state = json.loads(json.dumps(conversation.rule.snapshot()))
+    again = manager.conversation_for(user(), True, None)
+    again.rule.restore(state)
+    assert again.rule.snapshot() == state == {"version": 1, "rounds": 2, "turns_left": 2}
