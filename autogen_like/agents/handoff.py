@@ -122,10 +122,12 @@ class Handoffs:
     def get(self, name: str, conversation: str = "") -> Tool | None:
         """The tool of a name, or None; a handoff knows where it is called."""
         turn, last = self._turn, self._turn.last
+        tool = self._tools.get(name, conversation)
         if last is None:
-            return self._tools.get(name, conversation)
-        handoff = handoff_of(name, conversation, *_those_at(turn, last))
-        return _Here(handoff, turn, last) if handoff is not None else self._tools.get(name, conversation)
+            return tool
+        if last.speaker != turn.speaker.name:
+            tool = handoff_of(name, conversation, *_those_at(turn, last)) or tool
+        return _Here(tool, turn, last) if isinstance(tool, Handoff) else tool
 
 
 class _Here:
