@@ -64,7 +64,8 @@ class Keeper:
             self._libc.prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
             # Only root may; and root is who no limit of processes holds back.
             _try(os.sched_setscheduler, 0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-        most = _processes_of_user() + self._processes + _SPARE if self._processes and os.getuid() else 0
+        counted = _LINUX and self._processes and os.getuid()
+        most = _processes_of_user() + self._processes + _SPARE if counted else 0
         says, hears = os.pipe()
         child = os.fork()
         if child == 0:

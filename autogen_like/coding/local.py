@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -116,9 +117,13 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
         if self._venv_wanted and self._venv is None:
             own = self._private / f"venv-{secrets.token_hex(4)}"  # a new one, should the first be cancelled half made
             self._venv = await in_worker(create_virtual_env, own if self._venv_wanted is True else self._venv_wanted)
-        (self._modules / f"{self.functions_module}.py").write_text(self._functions.source, encoding="utf-8")
         packages = await self._package_folder(python=self._venv.env_exe if self._venv is not None else None)
-        self._import_path = os.pathsep.join(map(str, filter(None, (self._modules, packages))))
+        places = [packages] if packages else []
+        if self.functions:
+            module = PurePosixPath(f"{self.functions_module}.py")
+            write_inside(self._modules, module, self._functions.source.encode())  # whole: another block may read it
+            places.insert(0, self._modules)
+        self._import_path = os.pathsep.join(map(str, places))
 
     async def _write(self, path: PurePosixPath, content: bytes) -> str:
         folder = self._work_dir.resolve()
@@ -166,7 +171,8 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
         if self._venv is not None:
             env["PATH"] = f"{self._venv.bin_path}{os.pathsep}{env.get('PATH', '')}"
             env["VIRTUAL_ENV"] = str(Path(self._venv.env_exe).parent.parent)
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, (self._import_path, env.get("PYTHONPATH"))))
+        if self._import_path:
+            env["PYTHONPATH"] = os.pathsep.join(filter(None, (self._import_path, env.get("PYTHONPATH"))))
         return env
 
     def _program(self, name: str, path: str | None) -> str | None:
@@ -231,6 +237,7 @@ def _remove(folder: str) -> None:
     """Removes a folder that code could write to, also what it made unreadable."""
     for place, names, _ in os.walk(folder):
         for path in (Path(place, name) for name in names):
-            if not path.is_symlink():
-                path.chmod(stat.S_IRWXU)
+            with contextlib.suppress(OSError):  # it is gone, or a link to nowhere
+                if not path.is_symlink():
+                    path.chmod(stat.S_IRWXU)
     shutil.rmtree(folder, ignore_errors=True)

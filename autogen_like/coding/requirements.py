@@ -180,7 +180,8 @@ async def _install(wanted: Iterable[str], folder: Path, target: Target | None, p
         options += ["--no-compile", "--implementation=cp", f"--python-version={target.version}", *platforms]
     elsewhere = [] if python == sys.executable else ["--python", python]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pip", *elsewhere, "install", *options, "--", *wanted),
+        # -P: a pip.py in this folder, which an agent may write to, is not what is meant.
+        *(sys.executable, "-P", "-m", "pip", *elsewhere, "install", *options, "--", *wanted),
         # What a user's pip may be told for installs of their own, and can't be here.
         env={**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
         stdin=asyncio.subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import math
 from typing import Any
 
@@ -77,6 +78,13 @@ def test_they_are_there_in_any_folder_and_the_module_is_called_as_asked(tmp_path
     code = "# filename: sub/x.py\nfrom helpers import add\nprint(add(1))"
     assert run(code, functions=[add], functions_module="helpers", work_dir=tmp_path).output == "3\n"
     assert (tmp_path / "functions.py").read_text() == "mine = 1"
+
+
+async def test_blocks_side_by_side_always_find_the_whole_module():
+    executor = LocalCommandLineCodeExecutor(functions=[add, later])
+    block = CodeBlock("from functions import add, later\nprint(add(1))", "python")
+    results = await asyncio.gather(*(executor.execute([block]) for _ in range(8)))
+    assert {result.output for result in results} == {"3\n"}
 
 
 def test_a_function_may_be_given_as_its_source_which_is_not_run_here():

@@ -96,6 +96,14 @@ async def test_versions_are_those_of_the_list_and_of_who_needs_it(index, tmp_pat
         await Packages(["alpha==1.0"], tmp_path / "c").folder(["alpha>=2"])
 
 
+async def test_a_file_called_pip_in_the_working_folder_is_not_run(index, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("pip.py", "zipfile.py"):
+        (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert version_of("alpha", await Packages(["alpha"], tmp_path / "c").folder()) == "2.0"
+    assert not (tmp_path / "ran").exists()
+
+
 async def test_nothing_is_allowed_by_default_and_nothing_is_fetched(index, tmp_path):
     assert await Packages([], tmp_path / "c").folder() is None
     assert not Packages([])
