@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .agents.conversable import ConversableAgent as ConversableAgent
     from .agents.handoff import Handoff as Handoff
     from .agents.paused import PausedChat as PausedChat
+    from .agents.mcp_server import a_serve_mcp as a_serve_mcp
+    from .agents.mcp_server import serve_mcp as serve_mcp
     from .agents.queue import a_initiate_chats as a_initiate_chats
     from .agents.queue import initiate_chats as initiate_chats
     from .agents.toolkit import register_function as register_function
@@ -156,6 +158,9 @@ if TYPE_CHECKING:
     from .observe.usage import usage_table as usage_table
     from .tools.approval import NeedsApproval as NeedsApproval
     from .tools.context import ToolContext as ToolContext
+    from .tools.mcp.errors import McpError as McpError
+    from .tools.mcp.tools import McpTool as McpTool
+    from .tools.mcp.tools import McpTools as McpTools
     from .tools.schema import function_schema as function_schema
     from .tools.tool import FunctionTool as FunctionTool
     from .tools.tool import tool as tool
@@ -181,6 +186,8 @@ _MODULES = {
     "ConversableAgent": "autogen_like.agents.conversable",
     "Handoff": "autogen_like.agents.handoff",
     "PausedChat": "autogen_like.agents.paused",
+    "a_serve_mcp": "autogen_like.agents.mcp_server",
+    "serve_mcp": "autogen_like.agents.mcp_server",
     "a_initiate_chats": "autogen_like.agents.queue",
     "initiate_chats": "autogen_like.agents.queue",
     "register_function": "autogen_like.agents.toolkit",
@@ -302,6 +309,9 @@ _MODULES = {
     "usage_table": "autogen_like.observe.usage",
     "NeedsApproval": "autogen_like.tools.approval",
     "ToolContext": "autogen_like.tools.context",
+    "McpError": "autogen_like.tools.mcp.errors",
+    "McpTool": "autogen_like.tools.mcp.tools",
+    "McpTools": "autogen_like.tools.mcp.tools",
     "function_schema": "autogen_like.tools.schema",
     "FunctionTool": "autogen_like.tools.tool",
     "ToolSource": "autogen_like.tools.toolbox",

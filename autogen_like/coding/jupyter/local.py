@@ -22,7 +22,6 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from jupyter_client.session import Session
 
 from ...core.errors import ConfigError
-from ...core.sync import in_worker
 from ..process import MARK, clean_environment, kill_marked
 from .kernel import MAX_MESSAGE, TOO_MUCH, Death, Kernel
 
@@ -190,7 +189,7 @@ class LocalKernel(Kernel):
         if provisioner is None or not provisioner.has_process:
             return
         await provisioner.kill()
-        await in_worker(kill_marked, self._mark)  # what left the kernel's session
+        kill_marked(self._mark)  # what left the kernel's session; not in a thread: there are no new ones at exit
         while await provisioner.poll() is None:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(_DYING)
         await provisioner.wait()

@@ -21,7 +21,7 @@ MAX_FILE = 32 * 1024 * 1024  # bytes of one file
 MAX_IMAGE = 5 * 1024 * 1024  # bytes of an image that a model is shown; endpoints refuse what is much larger
 MAX_HTML = 10_000  # characters of a page that a model is shown
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[@-Z\\-_])")
 _BARE = re.compile(r"<[^<>]*>")  # <Figure size 640x480 with 1 Axes>, <IPython.core.display.HTML object>
 
 # Images that models take, and how each begins: an endpoint refuses the whole chat for one that is none.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.netutil import Resolver
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
 from ...core.errors import ConfigError
@@ -21,8 +23,22 @@ from .kernel import MAX_MESSAGE, TOO_MUCH, Death, Kernel
 
 _SECONDS = 30.0  # that one request may take
 _PING = 30.0  # seconds between two looks whether the connection still stands
-_TOO_BIG = 1009  # the websocket close code for a message that is too large
-_GONE = 404
+_TIMED_OUT = 599  # tornado's status for a request that got no answer
+_CUT = f"the connection to the Jupyter server was lost, or cut because {TOO_MUCH}"
+
+
+class _Resolver(Resolver):
+    """Looks a server's addresses up once: it takes a thread, and there are none when kernels are ended at exit."""
+
+    _known: ClassVar[dict[tuple[str, int], list[tuple[int, Any]]]] = {}
+
+    async def resolve(
+        self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[tuple[int, Any]]:
+        if (host, port) not in self._known:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+            self._known[host, port] = [(kind, address) for kind, _, _, _, address in found]
+        return self._known[host, port]
 
 
 async def check_server(info: JupyterConnectionInfo, name: str) -> None:
@@ -57,7 +73,7 @@ async def _ask(info: JupyterConnectionInfo, method: str, path: str, body: Mappin
         follow_redirects=False,  # the token is for this server alone
         allow_nonstandard_methods=True,  # a POST without a body
     )
-    client = AsyncHTTPClient(force_instance=True)
+    client = AsyncHTTPClient(force_instance=True, resolver=_Resolver())
     try:
         response = await client.fetch(request)
         return json.loads(response.body) if response.body else None
@@ -78,7 +94,7 @@ def _refusal(info: JupyterConnectionInfo, path: str, code: int, response: HTTPRe
         return ConfigError(
             f"the Jupyter server at {info.url('')} refuses the token: give the one that it was started with"
         )
-    if code == 599:
+    if code == _TIMED_OUT:
         return ConfigError(f"no Jupyter server answers at {info.url('')}: it took longer than {_SECONDS:g} s")
     said = response.body.decode("utf-8", "replace")[:500] if response is not None and response.body else ""
     return ConfigError(f"the Jupyter server at {info.url('')} answers {path} with status {code}: {said}")
@@ -112,7 +128,9 @@ class RemoteKernel(Kernel):
             follow_redirects=False,
         )
         try:
-            self._socket = await websocket_connect(request, ping_interval=_PING, max_message_size=MAX_MESSAGE)
+            self._socket = await websocket_connect(
+                request, ping_interval=_PING, max_message_size=MAX_MESSAGE, resolver=_Resolver()
+            )
         except HTTPClientError as error:
             raise _refusal(self._info, self._path, error.code, error.response) from None
         except OSError as error:
@@ -123,8 +141,7 @@ class RemoteKernel(Kernel):
         while True:
             frame = await socket.read_message()
             if frame is None:
-                much = socket.close_code == _TOO_BIG
-                self._death = Death(TOO_MUCH if much else "the connection to the Jupyter server was lost")
+                self._death = Death(_CUT)
                 return
             message = _message(frame)
             if message is None:
