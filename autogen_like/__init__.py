@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from .agents.context.windows import MaxTokens as MaxTokens
     from .agents.conversable import ConversableAgent as ConversableAgent
     from .agents.handoff import Handoff as Handoff
-    from .agents.paused import PausedChat as PausedChat
     from .agents.mcp_server import a_serve_mcp as a_serve_mcp
     from .agents.mcp_server import serve_mcp as serve_mcp
+    from .agents.paused import PausedChat as PausedChat
     from .agents.queue import a_initiate_chats as a_initiate_chats
     from .agents.queue import initiate_chats as initiate_chats
     from .agents.toolkit import register_function as register_function
@@ -74,8 +74,8 @@ if TYPE_CHECKING:
     from .core.errors import ConfigError as ConfigError
     from .core.errors import ContextOverflow as ContextOverflow
     from .core.errors import ConversationError as ConversationError
-    from .core.errors import InvalidCarryOverType as InvalidCarryOverType
     from .core.errors import ExecutorUnavailable as ExecutorUnavailable
+    from .core.errors import InvalidCarryOverType as InvalidCarryOverType
     from .core.errors import MissingExtra as MissingExtra
     from .core.errors import ModelError as ModelError
     from .core.errors import NoEligibleSpeaker as NoEligibleSpeaker
@@ -185,9 +185,9 @@ _MODULES = {
     "MaxTokens": "autogen_like.agents.context.windows",
     "ConversableAgent": "autogen_like.agents.conversable",
     "Handoff": "autogen_like.agents.handoff",
-    "PausedChat": "autogen_like.agents.paused",
     "a_serve_mcp": "autogen_like.agents.mcp_server",
     "serve_mcp": "autogen_like.agents.mcp_server",
+    "PausedChat": "autogen_like.agents.paused",
     "a_initiate_chats": "autogen_like.agents.queue",
     "initiate_chats": "autogen_like.agents.queue",
     "register_function": "autogen_like.agents.toolkit",
