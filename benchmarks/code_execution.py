@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from autogen_like import CodeBlock, DockerCommandLineCodeExecutor
+from jupyter_client.manager import start_new_kernel
+
+from autogen_like import CodeBlock, DockerCommandLineCodeExecutor, JupyterCodeExecutor
 
 CODE = "print(6 * 7)"
 PRINTED = "42\n"
@@ -44,7 +46,31 @@ def docker() -> Iterator[Pair]:
         )
 
 
-PAIRS: Sequence[Callable[[], contextlib.AbstractContextManager[Pair]]] = (docker,)
+@contextlib.contextmanager
+def jupyter() -> Iterator[Pair]:
+    """A warm executor with a kernel of this machine, and jupyter_client's own round trip to a kernel."""
+    blocks = [CodeBlock(CODE, "python")]
+    manager, client = start_new_kernel(kernel_name="python3")
+
+    def bare() -> str:
+        printed: list[str] = []
+        client.execute_interactive(CODE, output_hook=lambda message: printed.append(message["content"].get("text", "")))
+        return "".join(printed)
+
+    try:
+        with JupyterCodeExecutor() as executor:
+            yield (
+                "JupyterCodeExecutor",
+                lambda: executor.execute_code_blocks(blocks).output,
+                "jupyter_client",
+                bare,
+            )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+PAIRS: Sequence[Callable[[], contextlib.AbstractContextManager[Pair]]] = (docker, jupyter)
 
 
 def timed(contestant: Contestant) -> float:

@@ -14,7 +14,16 @@ from .executor import BlockingCodeExecutor, BlockingExecutorAdapter, CodeExecuto
 # By name: the module and the class. The module is loaded where the name is used.
 _DOCKER = ("docker", "DockerCommandLineCodeExecutor")
 _LOCAL = ("local", "LocalCommandLineCodeExecutor")
-_NAMED = {"commandline-docker": _DOCKER, "commandline-local": _LOCAL, "docker": _DOCKER, "local": _LOCAL}
+_JUPYTER = ("jupyter.executor", "JupyterCodeExecutor")
+_EMBEDDED = ("jupyter.executor", "EmbeddedIPythonCodeExecutor")
+_NAMED = {
+    "commandline-docker": _DOCKER,
+    "commandline-local": _LOCAL,
+    "docker": _DOCKER,
+    "ipython-embedded": _EMBEDDED,
+    "jupyter": _JUPYTER,
+    "local": _LOCAL,
+}
 _OWN = ("use_docker", "work_dir", "timeout")
 _KEYS = ("executor", "last_n_messages", *_OWN, *_NAMED)
 
@@ -24,9 +33,10 @@ def create(config: Mapping[str, Any] | Literal[False] | None) -> CodeExecutor | 
 
     Args:
         config: False or None: code is not run. An empty dict: it is run in Docker. ``{"executor": <an executor>}``.
-            ``{"executor": "docker"}`` or ``"local"`` (or "commandline-docker", "commandline-local"), with its arguments
-            under the same key. AutoGen 0.2's older ``{"work_dir": .., "use_docker": .., "timeout": ..}``, where
-            `use_docker` is True, False, an image, or a list of images of which the first that can be had is taken.
+            ``{"executor": "docker"}``, ``"local"`` or ``"jupyter"`` (or "commandline-docker", "commandline-local",
+            "ipython-embedded"), with its arguments under the same key. AutoGen 0.2's older ``{"work_dir": ..,
+            "use_docker": .., "timeout": ..}``, where `use_docker` is True, False, an image, or a list of images of
+            which the first that can be had is taken.
             Where it isn't given, it is True, unless the environment has ``AUTOGEN_USE_DOCKER=False``.
 
     Returns:

@@ -142,7 +142,7 @@ def test_variable_of_autogen_02_answers_where_the_config_does_not(monkeypatch, t
         ({"use_docker": 3}, "a list of images, not 3"),
         ({"use_docker": []}, "a list of images"),
         ({"executor": "local", "local": {"memory": "1g"}}, "memory"),
-        ({"executor": "ipython-embedded"}, "no executor 'ipython-embedded'"),
+        ({"executor": "kubernetes"}, "no executor 'kubernetes'"),
         ({"executor": "local", "timeout": 3}, "timeout can't be set beside it"),
         ({"executor": Blocking(), "work_dir": "x", "use_docker": False}, "use_docker, work_dir"),
         ({"executor": 3}, "execute_code_blocks"),
