@@ -119,7 +119,8 @@ class McpTool:
 
         try:
             session, timeout = self._source.session, self._source.timeout
-            answer = await on_loop(lambda: session.call(self._remote, arguments, timeout, report))
+            told = report if context.run is not None and context.run.listening else None
+            answer = await on_loop(lambda: session.call(self._remote, arguments, timeout, told))
         except (CallFailed, ConfigError) as error:
             return failure(call, f"Error: {error}", limit)
         from .results import unpack
