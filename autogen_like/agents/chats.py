@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.conversation import Conversation
 from ..core.errors import AsyncInSyncChat, ConfigError
 from ..core.events import HumanRequested
+from ..core.journal import JournalStore
 from ..core.limits import Limits, is_count
 from ..core.message import Message, message_from_dict, new_id
 from ..core.run import Ask, Run
@@ -25,6 +26,7 @@ from .backends.function import FunctionBackend
 from .backends.model import active_cache
 from .carryover import with_carryover
 from .chat_result import ChatResult, cost_of
+from .durable import check_kept, finished, kept, recovered
 from .history import HistoryMixin
 from .pair import Asker, Pair, Solo
 from .paused import PausedChat
@@ -52,11 +54,15 @@ class ChatOptions:
     human: Ask | str | None = None
     deps: object = None
     final_answer: bool = False
+    store: JournalStore | str | None = None
+    resume: str | None = None
+    uncertain: str = "ask"
     context: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_method(self.summary_method)
-        if self.human == "pause" and self.message is None:
+        check_kept(self.store, self.resume, self.uncertain)
+        if self.human == "pause" and self.message is None and self.resume is None:
             raise ConfigError('a chat with human="pause" can only pause once it has begun: give it a message')
         if self.max_turns is not None and not is_count(self.max_turns):
             raise ConfigError(f"max_turns must be at least 1, or None for no limit; it is {self.max_turns!r}")
@@ -144,31 +150,42 @@ class ChatsMixin(HistoryMixin):
             conversation.silent = bool(options.silent or self.silent)
             check_models((*conversation.participants, recipient))
             with conversation.held_by(run):
+                begun = await recovered(run, conversation)
+                if begun is not None:
+                    return await self._held(run, conversation, None, recipient, options, finished(begun))
                 opening = await self._opening(run, conversation, recipient, options)
                 return await self._held(run, conversation, opening, recipient, options)
 
-        return self._with_cache(main, options, _name_of(recipient))
+        return self._run_of(main, options, _name_of(recipient))
 
-    def _with_cache(self, main: Callable[[Run[ChatResult]], Any], options: ChatOptions, name: str) -> Run[ChatResult]:
-        async def cached(run: Run[ChatResult]) -> ChatResult:
-            if options.cache is None:
-                return await main(run)  # type: ignore[no-any-return]
-            token = active_cache.set(options.cache)
-            try:
-                return await main(run)  # type: ignore[no-any-return]
-            finally:
-                active_cache.reset(token)
+    def _run_of(self, main: Callable[[Run[ChatResult]], Any], options: ChatOptions, name: str) -> Run[ChatResult]:
+        async def equipped(run: Run[ChatResult]) -> ChatResult:
+            async with kept(run, options.store, options.resume, options.uncertain):
+                if options.cache is None:
+                    return await main(run)  # type: ignore[no-any-return]
+                token = active_cache.set(options.cache)
+                try:
+                    return await main(run)  # type: ignore[no-any-return]
+                finally:
+                    active_cache.reset(token)
 
-        return Run(cached, limits=options.limits, human=options.human, deps=options.deps, name=name)
+        return Run(equipped, limits=options.limits, human=options.human, deps=options.deps, name=name)
 
     async def _held(
-        self, run: Run[ChatResult], chat: Conversation, opening: Message | None, recipient: Any, options: ChatOptions
+        self,
+        run: Run[ChatResult],
+        chat: Conversation,
+        opening: Message | None,
+        recipient: Any,
+        options: ChatOptions,
+        ended: StopReason | None = None,
     ) -> ChatResult:
-        reason = await chat.converse(run, opening, stop=options.stop)
+        """Has the conversation, unless it has `ended` already, and makes its result."""
+        reason = ended or await chat.converse(run, opening, stop=options.stop)
         summary: Any = ""
         paused = self._paused(run, chat, recipient, options) if reason.kind == "paused" else None
         try:
-            if options.final_answer and reason.kind not in _NO_LAST_WORD:
+            if options.final_answer and ended is None and reason.kind not in _NO_LAST_WORD:
                 await _last_word(chat, run)
             method = options.summary_method
             if method == "reflection_with_llm" and (run.stopped is not None or paused is not None):
@@ -191,13 +208,15 @@ class ChatsMixin(HistoryMixin):
         )
 
     def _paused(self, run: Run[ChatResult], chat: Conversation, recipient: Any, options: ChatOptions) -> PausedChat:
+        kept_here = run.journal is not None and run.parent is None
+
         def go_on(begin: Callable[[Run[ChatResult]], None]) -> Run[ChatResult]:
             async def main(again: Run[ChatResult]) -> ChatResult:
                 begin(again)
                 with chat.held_by(again):
                     return await self._held(again, chat, None, recipient, options)
 
-            return self._with_cache(main, options, _name_of(recipient))
+            return self._run_of(main, replace(options, resume=run.id if kept_here else None), _name_of(recipient))
 
         return PausedChat(chat, run, go_on, lambda again: self._print(again, recipient, options.silent))
 
@@ -225,6 +244,9 @@ class ChatsMixin(HistoryMixin):
         human: Ask | str | None = None,
         deps: object = None,
         final_answer: bool = False,
+        store: JournalStore | str | None = None,
+        resume: str | None = None,
+        uncertain: str = "ask",
         **context: Any,
     ) -> Run[ChatResult]:
         """A chat as a stream of events: iterate over it, or await it for its `ChatResult`.
@@ -245,6 +267,10 @@ class ChatsMixin(HistoryMixin):
                 with a `ChatResult.paused` that can be resumed, or an async function of the `HumanRequested` event.
             deps: Anything that tools should be able to reach.
             final_answer: Whether, on a limit, one last turn "answer now, without tools" is asked for.
+            store: Where it is kept, so that it survives the process: a `Store`, or a database's URL.
+            resume: The id of a kept run to go on with, with the same agents; its message isn't said again.
+            uncertain: What becomes of tool calls that may have run when the process ended, where the tool can't simply
+                be run again: "ask" a person, or "tell" the model that nobody knows.
             **context: Further values for a message function; ``carryover`` is added to the message.
 
         Returns:
@@ -264,7 +290,7 @@ class ChatsMixin(HistoryMixin):
         """
         options = ChatOptions(
             message, clear_history, silent, cache, max_turns, summary_method, summary_args, stop, limits, human, deps,
-            final_answer, context,
+            final_answer, store, resume, uncertain, context,
         )  # fmt: skip
         return self.chat(recipient, options) if recipient is not None else self._asked(options)
 
@@ -278,6 +304,9 @@ class ChatsMixin(HistoryMixin):
             chat.silent = bool(options.silent or self.silent)
             check_models(chat.participants)
             with chat.held_by(run):
+                begun = await recovered(run, chat)
+                if begun is not None:
+                    return await self._held(run, chat, None, self, options, finished(begun))
                 message = options.message
                 if callable(message):
                     message = await call(message, asker, self, dict(options.context))
@@ -289,7 +318,7 @@ class ChatsMixin(HistoryMixin):
                     message = message_from_dict(message, asker.name)
                 return await self._held(run, chat, message, self, options)
 
-        return self._with_cache(main, options, self.name)
+        return self._run_of(main, options, self.name)
 
     def _conversation_asked(self, asker: Asker, clear_history: bool) -> Conversation:
         """The conversation in which the agent alone is asked. A group's manager opens the group's."""

@@ -134,14 +134,14 @@ class Pause:
     """Where a conversation stands that waits for a person.
 
     Attributes:
-        requests: What the person is asked.
-        speaker: Whose turn it is.
+        requests: What the person is asked; nothing where it was cut off in another process.
+        speaker: Whose turn it is; None where the rule says.
         index: The turn's number.
         messages: Messages added since the run started.
     """
 
     requests: tuple[HumanRequested, ...]
-    speaker: Participant
+    speaker: Participant | None
     index: int
     messages: int
 
@@ -313,7 +313,8 @@ class Conversation:
             run.emit(ConversationStarted(self.id, names, parent, self.silent))
         if run.journal is not None:
             names = tuple(participant.name for participant in self.participants)
-            await run.journal.append(self.id, Opened(run.key, names, self._state(run)))
+            past = tuple(self.transcript.messages)
+            await run.journal.append(self.id, Opened(run.key, names, self._state(run), past))
         deadline = stop.deadline() if stop is not None else None
         timer = run.stop_after(deadline) if deadline is not None else None
         try:
@@ -359,7 +360,9 @@ class Conversation:
         paused, self.paused = self.paused, None
         if paused is not None and opening is None:
             index, speaker = paused.index, paused.speaker
-            self._catch_up(progress, checks, paused.messages)
+            ended = self._catch_up(progress, checks, paused.messages)
+            if ended is not None:
+                return ended
         guard.announce = run.listening
         while True:
             if added is not None:
@@ -391,13 +394,14 @@ class Conversation:
             added, speaker = reply, None
             index += 1
 
-    def _catch_up(self, progress: Progress, checks: Iterable[Checker], count: int) -> None:
-        """Shows the checks of a resumed run what was said before it paused; none of that ended it."""
+    def _catch_up(self, progress: Progress, checks: Iterable[Checker], count: int) -> StopReason | None:
+        """Shows the checks of a resumed run what was said in it before. Only the last of that can have ended it."""
+        reasons: list[StopReason | None] = []
         for message in self.transcript.messages[len(self.transcript) - count :]:
             progress.messages += 1
             progress.last = message
-            for check in checks:
-                check(progress)
+            reasons = [check(progress) for check in checks]
+        return next(filter(None, reasons), None)
 
     async def _next_speaker(self, run: Run[Any], index: int) -> Participant | StopReason:
         try:

@@ -18,11 +18,14 @@ class Opened:
         key: Its place in the run: the same whenever the same program runs again. Empty for the outermost one.
         participants: Their names.
         state: What it needs to go on beside its messages, as JSON: the rule's state, counters, usage.
+        past: What was said in it before. A conversation that goes on in a second run keeps its id, and the first run
+            may have had no journal.
     """
 
     key: str
     participants: tuple[str, ...]
     state: Mapping[str, Any]
+    past: Sequence[Message] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,14 @@ class Called:
         place: Its place among the calls of that message, from 0.
         call: The call.
         result: What came of it; None before it runs.
+        state: What has changed of the conversation's state meanwhile: to be merged into it, key by key.
     """
 
     message: str
     place: int
     call: ToolCall
     result: ToolResult | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +137,41 @@ class Recovered:
 
 
 @runtime_checkable
-class RecoveringJournal(Journal, Protocol):
-    """A journal that goes on with a run of another process."""
+class RunJournal(Journal, Protocol):
+    """The journal of one run, which may have begun in another process."""
 
     async def recover(self, key: str) -> Recovered | None:
         """What is known of the conversation at a place of the run; None where it hadn't begun.
 
         Args:
             key: The place, as in `Opened`.
+        """
+        ...
+
+    async def release(self) -> None:
+        """Called when the run is over, or has ended here: another process may go on with it."""
+        ...
+
+
+@runtime_checkable
+class JournalStore(Protocol):
+    """Where runs are kept."""
+
+    async def begin(self, run_id: str) -> RunJournal:
+        """A journal for a new run.
+
+        Args:
+            run_id: The run's id.
+        """
+        ...
+
+    async def resume(self, run_id: str) -> RunJournal:
+        """The journal of a run that ended before its time, for this process alone.
+
+        Args:
+            run_id: The run's id.
+
+        Raises:
+            ConfigError: If there is no such run, or another process holds it.
         """
         ...

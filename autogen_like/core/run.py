@@ -242,10 +242,16 @@ class Run(Generic[T]):
         return {"turns": self.turns, "usage": self.usage.snapshot(), "usage_by_agent": by_agent}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes a state that `snapshot` gave."""
-        self.turns = state["turns"]
-        self.usage = UsageLedger.restored(state["usage"])
-        self.usage_by_agent = {name: UsageLedger.restored(raw) for name, raw in state["usage_by_agent"].items()}
+        """Takes a state that `snapshot` gave. The runs around it were saved before it began, and count it now."""
+        usage = UsageLedger.restored(state["usage"])
+        by_agent = {name: UsageLedger.restored(raw) for name, raw in state["usage_by_agent"].items()}
+        run: Run[Any] | None = self
+        while run is not None:
+            run.turns += state["turns"]
+            run.usage.merge(usage)
+            for name, ledger in by_agent.items():
+                run.usage_by_agent.setdefault(name, UsageLedger()).merge(ledger)
+            run = run.parent
 
     # --- budgets
 

@@ -115,13 +115,14 @@ def state_of(conversation: Conversation) -> dict[str, Any]:
     state: dict[str, Any] = {
         "version": VERSION,
         "auto_replies": dict(conversation.auto_replies),
+        "began": conversation.began,
         "rule": rule.snapshot() if isinstance(rule, Snapshot) else None,
         "paused": None,
     }
     if paused is not None:
         state["paused"] = {
             "requests": [_request_to_json(request) for request in paused.requests],
-            "speaker": paused.speaker.name,
+            "speaker": paused.speaker.name if paused.speaker is not None else None,
             "index": paused.index,
             "messages": paused.messages,
         }
@@ -165,10 +166,14 @@ def take_up(
         raise ConfigError(f"the saved conversation has participants that this one hasn't: {', '.join(missing)}")
     conversation.transcript = Transcript(messages, id=id)
     conversation.auto_replies = dict(state["auto_replies"])
+    conversation.began = state["began"]
     if state["rule"] is not None and isinstance(conversation.rule, Snapshot):
         conversation.rule.restore(state["rule"])
     paused = state["paused"]
     conversation.paused = None
     if paused is not None:
         requests = tuple(_request_from_json(id, raw) for raw in paused["requests"])
-        conversation.paused = Pause(requests, here[paused["speaker"]], paused["index"], paused["messages"])
+        conversation.paused = Pause(requests, here.get(paused["speaker"]), paused["index"], paused["messages"])
+    elif len(conversation.transcript) > conversation.began:
+        said = len(conversation.transcript) - conversation.began
+        conversation.paused = Pause((), None, said - 1, said)

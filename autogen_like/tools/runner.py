@@ -149,7 +149,8 @@ class _Batch:
                 result = await _answer(tool, call)
         seconds = time.perf_counter() - started
         if journal is not None:
-            await journal.append(self._conversation, Called(self._message, place, call, result))
+            spent = {"run": run.snapshot()}  # a chat inside the tool may have spent something
+            await journal.append(self._conversation, Called(self._message, place, call, result, spent))
         if run.listening:
             run.emit(ToolFinished(self._conversation, self._speaker, call, result, seconds))
         return result

@@ -1,0 +1,120 @@
+"""Runs that are kept in a store, and go on from there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..core.conversation import Conversation
+from ..core.errors import ConfigError
+from ..core.journal import JournalStore, Recovered, RunJournal
+from ..core.run import Run
+from ..core.termination import StopReason
+
+UNCERTAIN = ("ask", "tell")
+# What ended for one of these reasons can go on; any other end was the chat's own.
+_CUT_OFF = ("paused", "budget", "context_overflow", "timeout", "cancelled", "error")
+
+_opened: dict[str, JournalStore] = {}
+_default: JournalStore | str | None = None
+
+
+def keep_runs(store: JournalStore | str | None) -> None:
+    """Has all runs of this process kept that name no store themselves.
+
+    Args:
+        store: A `Store`, or a database's URL; None to keep none any more.
+    """
+    global _default  # noqa: PLW0603 - one for the process
+    check_kept(store, None, "ask")
+    _default = store
+
+
+def check_kept(store: object, resume: str | None, uncertain: str) -> None:
+    """Checks how a run is to be kept.
+
+    Raises:
+        ConfigError: If it can't be kept so; names the argument and the cure.
+    """
+    if not (store is None or isinstance(store, str | JournalStore)):
+        raise ConfigError(f"store must be a Store or a database's URL (sqlite:///chats.db), not {store!r}")
+    if resume is not None and store is None and _default is None:
+        raise ConfigError(f"to go on with the run {resume!r}, name the store that it is in: store=...")
+    if uncertain not in UNCERTAIN:
+        raise ConfigError(f'uncertain must be "ask" or "tell", not {uncertain!r}')
+
+
+@asynccontextmanager
+async def kept(
+    run: Run[Any], store: JournalStore | str | None, resume: str | None, uncertain: str
+) -> AsyncIterator[None]:
+    """Keeps a run in a store while the block lasts. A run inside another is kept with that one.
+
+    Args:
+        run: The run.
+        store: Where; the process's store by default.
+        resume: The id of a kept run to go on with.
+        uncertain: What becomes of calls that may have run: "ask" a person, or "tell" the model.
+
+    Raises:
+        ConfigError: If the run to go on with isn't there, or another process holds it, or it is inside another.
+    """
+    around = run.parent
+    run.tell_uncertain = uncertain == "tell" or (around is not None and around.tell_uncertain)
+    if around is not None and run.journal is not None and (store is not None or resume is not None):
+        raise ConfigError(
+            "a chat inside a run that is kept is kept with it: take store and resume out of its arguments"
+        )
+    wanted = store if store is not None or around is not None else _default
+    if wanted is None:
+        yield
+        return
+    opened = _store(wanted)
+    if resume is not None:
+        run.id = resume
+        journal = await opened.resume(resume)
+    else:
+        journal = await opened.begin(run.id)
+    run.journal = journal
+    try:
+        yield
+    finally:
+        await journal.release()
+
+
+def _store(store: JournalStore | str) -> JournalStore:
+    if not isinstance(store, str):
+        return store
+    known = _opened.get(store)
+    if known is None:
+        from ..store import Store  # with a database behind it: only where runs are kept
+
+        known = _opened[store] = Store(store)
+    return known
+
+
+async def recovered(run: Run[Any], conversation: Conversation) -> Recovered | None:
+    """Lets a conversation go on where it was cut off in another process.
+
+    Args:
+        run: The run that it is part of.
+        conversation: The conversation, in which nothing has been said.
+
+    Returns:
+        What was known of it; None where it is new.
+    """
+    journal = run.journal
+    if not isinstance(journal, RunJournal):
+        return None
+    found = await journal.recover(run.key)
+    if found is None or not found.messages:
+        return None
+    conversation.recover(found, run)
+    return found
+
+
+def finished(found: Recovered) -> StopReason | None:
+    """Why a conversation ended for good; None where it can go on."""
+    reason = found.closed
+    return reason if reason is not None and reason.kind not in _CUT_OFF else None

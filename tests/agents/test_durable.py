@@ -1,0 +1,320 @@
+"""Runs that are kept: whenever the process dies, the run goes on elsewhere as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import pytest
+
+from autogen_like import (
+    AssistantAgent,
+    ChatResult,
+    ConfigError,
+    ConversableAgent,
+    FunctionTool,
+    GroupChat,
+    GroupChatManager,
+    Limits,
+    MaxMessages,
+    Message,
+    ModelResponse,
+    Run,
+    ScriptedModel,
+    ToolCall,
+    ToolResult,
+    UserProxyAgent,
+)
+from autogen_like.core.journal import Answered, Called, Closed, Opened, Recovered, Said
+from autogen_like.core.snapshot import message_from_json, message_to_json
+
+
+class Died(BaseException):
+    """What `kill -9` looks like from inside: nothing after it is written."""
+
+
+class Memory:
+    """A store that keeps its records as JSON would, and can die at any of them."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, Any]] = []
+        self.dies_at: int | None = None
+        self.dead = False
+
+    async def begin(self, run_id: str) -> Kept:
+        return Kept(self)
+
+    async def resume(self, run_id: str) -> Kept:
+        self.dies_at, self.dead = None, False
+        return Kept(self)
+
+
+class Kept:
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    async def append(self, conversation: str, record: Any) -> None:
+        memory = self.memory
+        if memory.dead:
+            raise Died
+        if isinstance(record, Opened | Said | Closed):
+            json.dumps(record.state)
+        if isinstance(record, Opened):
+            memory.records += [(conversation, message_to_json(one)) for one in record.past if not self.knows(one)]
+        memory.records.append((conversation, record))
+        if memory.dies_at is not None and len(memory.records) >= memory.dies_at:
+            memory.dead = True
+            raise Died
+
+    def knows(self, message: Message) -> bool:
+        return any(isinstance(one, Said) and one.message.id == message.id for _, one in self.memory.records)
+
+    async def recover(self, key: str) -> Recovered | None:
+        records = self.memory.records
+        ids = [id_ for id_, record in records if isinstance(record, Opened) and record.key == key]
+        if not ids:
+            return None
+        mine = [record for id_, record in records if id_ == ids[-1]]
+        messages = [message_from_json(message_to_json(one.message)) for one in mine if isinstance(one, Said)]
+        calls: dict[tuple[str, int], ToolResult | None] = {}
+        for record in mine:
+            if isinstance(record, Called):
+                calls[record.message, record.place] = record.result
+        last = next((one for one in reversed(mine) if isinstance(one, Opened | Closed)), None)
+        answers = [record for record in mine if isinstance(record, Answered)]
+        return Recovered(
+            ids[-1],
+            next(one.participants for one in mine if isinstance(one, Opened)),
+            messages,
+            reduce(lambda state, one: {**state, **getattr(one, "state", {})}, mine, {}),
+            calls,
+            {answer.id: answer.text for answer in answers},
+            [answer.text for answer in answers if not answer.approval],
+            last.reason if isinstance(last, Closed) else None,
+        )
+
+    async def release(self) -> None:
+        pass
+
+
+class World:
+    """What outlives the process: what tools have done."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def tools(self) -> list[FunctionTool]:
+        def book(what: str) -> str:
+            "Books something."
+            self.done.append(what)
+            return f"{what} is booked"
+
+        def look(what: str) -> str:
+            "Looks something up."
+            self.done.append(f"looked for {what}")
+            return f"{what} is free"
+
+        return [FunctionTool(book, inline=True), FunctionTool(look, inline=True, repeatable=True)]
+
+
+def wants(*calls: tuple[str, str]) -> ModelResponse:
+    return ModelResponse(
+        tool_calls=tuple(ToolCall(f"{name}-{what}", name, json.dumps({"what": what})) for name, what in calls)
+    )
+
+
+def after(*replies: Any) -> ScriptedModel:
+    """A model that says the n-th thing after it has spoken n times, as far as it can see."""
+
+    def reply(request: Any) -> Any:
+        mine = [one for one in request.messages if one["role"] == "assistant" and one["name"] == request.prefix.agent]
+        return replies[len(mine)]
+
+    return ScriptedModel(reply, record=False)
+
+
+def user(**more: Any) -> UserProxyAgent:
+    return UserProxyAgent("user", human_input_mode="NEVER", **more)
+
+
+def alone(world: World, **kept: Any) -> Run[ChatResult]:
+    model = after(wants(("look", "a flight")), wants(("book", "a flight"), ("book", "a room")), "All booked.")
+    return AssistantAgent("ada", llm_config=model, tools=world.tools()).run(message="A trip, please.", **kept)
+
+
+def two(world: World, **kept: Any) -> Run[ChatResult]:
+    guest = user(tools=world.tools())
+    ada = AssistantAgent("ada", llm_config=after(wants(("look", "a flight")), wants(("book", "it")), "Done. TERMINATE"))
+    return guest.run(ada, "A trip, please.", **kept)
+
+
+def group(world: World, **kept: Any) -> Run[ChatResult]:
+    ada = AssistantAgent(
+        "ada",
+        llm_config=after("I plan.", wants(("book", "a flight")), "Booked.", "Bye. TERMINATE"),
+        tools=world.tools(),
+    )
+    bob = AssistantAgent("bob", llm_config=after("I agree.", "I agree still."))
+    chat = GroupChat([user(), ada, bob], speaker_selection_method="round_robin", max_round=9)
+    return chat.agents[0].run(GroupChatManager(chat), "Plan a trip.", **kept)
+
+
+def nested(world: World, **kept: Any) -> Run[ChatResult]:
+    clerk = AssistantAgent("clerk", llm_config=after(wants(("book", "a flight")), "Booked."), tools=world.tools())
+    checker = AssistantAgent("checker", llm_config=after("It is fine."))
+    desk = ConversableAgent("desk", human_input_mode="NEVER")
+    chats = [
+        {"recipient": clerk, "max_turns": 1, "summary_method": "last_msg"},
+        {"recipient": checker, "message": "Is it fine?", "max_turns": 1},
+    ]
+    desk.register_nested_chats(chats, trigger="user")
+    return user().run(desk, "A trip, please.", max_turns=2, **kept)
+
+
+def as_tool(world: World, **kept: Any) -> Run[ChatResult]:
+    clerk = AssistantAgent("clerk", llm_config=after(wants(("book", "a flight")), "Booked."), tools=world.tools())
+    boss_model = after(ModelResponse(tool_calls=(ToolCall("c", "clerk", '{"message": "Book it."}'),)), "It is booked.")
+    boss = AssistantAgent("boss", llm_config=boss_model, tools=[clerk.as_tool(description="Books.")])
+    return boss.run(message="A trip, please.", **kept)
+
+
+def told(result: ChatResult) -> list[Any]:
+    return [
+        (message.speaker, message.content, message.tool_calls, [one.content for one in message.tool_results])
+        for message in result.messages
+    ]
+
+
+def asked(result: ChatResult) -> dict[str, int]:
+    return {name: ledger.total.requests for name, ledger in result.usage_by_agent.items()}
+
+
+PROGRAMS = [alone, two, group, nested, as_tool]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_wherever_it_dies_it_goes_on_as_if_nothing_had_been(program: Callable[..., Run[ChatResult]]):
+    undisturbed, memory = World(), Memory()
+    expected = await program(undisturbed, store=memory)
+    assert memory.records
+    for dies_at in range(1, len(memory.records) + 1):
+        world, broken = World(), Memory()
+        broken.dies_at = dies_at
+        run = program(world, store=broken)
+        with pytest.raises(Died):
+            await run
+        result = await program(world, store=broken, resume=run.id, human=again)
+        assert told(result) == told(expected), dies_at
+        assert result.stop_reason == expected.stop_reason
+        assert result.summary == expected.summary
+        assert asked(result) == asked(expected), dies_at
+        booked = [what for what in world.done if not what.startswith("looked")]
+        assert booked == [what for what in undisturbed.done if not what.startswith("looked")], dies_at
+
+
+async def again(request: Any) -> str:
+    return "yes"  # in these programs a call is written before it runs: it didn't when the journal died
+
+
+async def test_a_call_that_did_run_is_told_to_a_person_or_the_model_and_not_run_again():
+    world, memory = World(), Memory()
+    run = two(world, store=memory)
+    expected = await run
+    ran = next(
+        place
+        for place, (_, record) in enumerate(memory.records)
+        if isinstance(record, Called) and record.call.name == "book" and record.result is not None
+    )
+    memory.records = memory.records[:ran]  # it was booked, and the process died before that was written
+    paused = await two(world, store=memory, resume=run.id, human="pause")
+    assert paused.stop_reason.kind == "paused"
+    told_by_nobody = await two(world, store=memory, resume=run.id, uncertain="tell")
+    assert "unknown whether this ran" in told_by_nobody.messages[-2].tool_results[0].content
+    assert world.done.count("it") == 1
+    assert len(told_by_nobody.messages) == len(expected.messages)
+
+
+async def test_a_run_that_paused_is_answered_in_another_process():
+    memory, done = Memory(), []
+
+    def pay(amount: int) -> str:
+        "Pays."
+        done.append(amount)
+        return "paid"
+
+    def payer(**kept: Any) -> Run[ChatResult]:
+        model = after(ModelResponse(tool_calls=(ToolCall("c", "pay", '{"amount": 5}'),)), "Done.")
+        agent = AssistantAgent("ada", llm_config=model, tools=[FunctionTool(pay, approval=True, inline=True)])
+        return agent.run(message="Pay.", store=memory, **kept)
+
+    run = payer(human="pause")
+    result = await run
+    assert result.stop_reason.kind == "paused"
+    result = await payer(human="pause", resume=run.id)
+    assert result.paused is not None
+    result = await result.paused.run({result.paused.requests[0].id: True})
+    assert (result.summary, done) == ("Done.", [5])
+    kinds = [type(record).__name__ for _, record in memory.records]
+    assert kinds.count("Said") == 4
+
+
+async def test_a_budget_that_is_spent_leaves_it_resumable_and_counts_on():
+    world, memory = World(), Memory()
+    run = two(world, store=memory, limits=Limits(requests=2))
+    result = await run
+    assert result.stop_reason.kind == "budget"
+    result = await two(world, store=memory, resume=run.id, limits=Limits(requests=2))
+    assert result.stop_reason.kind == "budget"
+    result = await two(world, store=memory, resume=run.id, limits=Limits(requests=9))
+    assert result.stop_reason.kind == "termination_message"
+    assert result.usage_by_agent["ada"].total.requests == 3
+
+
+async def test_a_run_that_has_ended_gives_its_result_again_and_asks_nobody():
+    world, memory = World(), Memory()
+    run = two(world, store=memory)
+    expected = await run
+    records = len(memory.records)
+    result = await two(world, store=memory, resume=run.id)
+    assert (told(result), result.summary, result.stop_reason) == (
+        told(expected),
+        expected.summary,
+        expected.stop_reason,
+    )
+    assert len(memory.records) == records
+
+
+async def test_stop_conditions_count_what_was_said_before():
+    for dies_at in range(1, 9):
+        memory = Memory()
+        memory.dies_at = dies_at
+        run = two(World(), store=memory, stop=MaxMessages(4))
+        try:
+            await run
+        except Died:
+            result = await two(World(), store=memory, resume=run.id, stop=MaxMessages(4), human=again)
+            assert len(result.messages) == 4
+
+
+async def test_a_chat_that_goes_on_brings_its_past_along():
+    memory = Memory()
+    ada = AssistantAgent("ada", llm_config=after("One.", "Two."))
+    first = await ada.run(message="Count.")
+    await ada.run(message="On.", clear_history=False, store=memory)
+    opened = next(record for _, record in memory.records if isinstance(record, Opened))
+    assert list(opened.past) == list(first.messages)
+
+
+@pytest.mark.parametrize(
+    ("kept", "cure"),
+    [
+        ({"resume": "x"}, "name the store"),
+        ({"store": 3}, "must be a Store"),
+        ({"store": Memory(), "uncertain": "guess"}, '"ask" or "tell"'),
+    ],
+)
+def test_what_cannot_be_kept_is_said_at_once(kept: Any, cure: str):
+    with pytest.raises(ConfigError, match=cure):
+        alone(World(), **kept)
