@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import secrets
 import shutil
 import site
-import stat
 import sys
-import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +16,7 @@ from ..core.sync import in_worker
 from .commandline import MAX_OUTPUT, NO_PROGRAM, CommandLineCodeExecutor
 from .functions import UserFunction
 from .output import Output
+from .private_folder import PrivateFolder
 from .process import CodeLimits, clean_environment, run_process
 from .requirements import Packages
 from .virtual_env import VirtualEnvironment, create_virtual_env
@@ -95,10 +92,8 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
         self._venv = virtual_env_context
         self._venv_wanted = virtual_env
         self._import_path = ""
-        private = tempfile.mkdtemp(prefix="autogen_like-")
-        # Not TemporaryDirectory, which warns when nobody closed it: an agent that is dropped is no mistake.
-        self._private_goes = weakref.finalize(self, _remove, private)
-        self._private = Path(private)
+        self._private_folder = PrivateFolder(self)
+        self._private = self._private_folder.path
         self._work_dir = Path(work_dir) if work_dir is not None else self._private / "work"
         self._work_dir.mkdir(parents=True, exist_ok=True)
 
@@ -109,7 +104,7 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
 
     def close(self) -> None:
         """Removes what is temporary: the work folder too, if none was named."""
-        self._private_goes()
+        self._private_folder.close()
 
     async def _prepare(self) -> None:
         for folder in (self._work_dir, self._home, self._temporary, self._modules):
@@ -231,13 +226,3 @@ def _is_there(place: int, part: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _remove(folder: str) -> None:
-    """Removes a folder that code could write to, also what it made unreadable."""
-    for place, names, _ in os.walk(folder):
-        for path in (Path(place, name) for name in names):
-            with contextlib.suppress(OSError):  # it is gone, or a link to nowhere
-                if not path.is_symlink():
-                    path.chmod(stat.S_IRWXU)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -81,6 +81,19 @@ def test_nothing_but_the_named_folder_is_left_whatever_the_code_made(tmp_path, m
     assert Path("/etc").is_dir()
 
 
+def test_a_link_that_looks_like_a_folder_left_behind_is_let_be(tmp_path, monkeypatch):
+    temporary, precious = tmp_path / "temporary", tmp_path / "precious"
+    for folder in (temporary, precious / "sub"):
+        folder.mkdir(parents=True)
+    (precious / "lock").touch()
+    (precious / "sub").chmod(0o750)
+    (temporary / "autogen_like-x").symlink_to(precious)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    LocalCommandLineCodeExecutor().close()
+    assert (precious / "lock").exists()
+    assert stat.S_IMODE((precious / "sub").stat().st_mode) == 0o750
+
+
 def test_its_home_is_its_own_and_the_users_packages_are_still_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "users"))
     monkeypatch.setattr(site, "ENABLE_USER_SITE", True)

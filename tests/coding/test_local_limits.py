@@ -199,18 +199,28 @@ def test_code_that_halts_its_keeper_is_stopped_in_time():
 
 
 @linux
-def test_code_ends_when_the_program_that_runs_it_is_killed(tmp_path):
+def test_code_ends_when_the_program_that_runs_it_is_killed_and_the_next_one_tidies_up(tmp_path, temporary):
     word = f"widow-{os.getpid()}"
     program = f"""
 from autogen_like import CodeBlock, LocalCommandLineCodeExecutor
 LocalCommandLineCodeExecutor(work_dir={str(tmp_path)!r}).execute_code_blocks(
     [CodeBlock("# filename: {word}\\nopen('up', 'w').close()\\nimport time\\ntime.sleep(600)", "python")])
 """
-    with subprocess.Popen([sys.executable, "-c", program]) as process:
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen([sys.executable, "-c", program], env=env) as process:
         while not (tmp_path / "up").exists():
             time.sleep(0.01)
         process.kill()
     assert none_left(word)
+    left = list(temporary.iterdir())
+    assert len(left) == 1
+    first = LocalCommandLineCodeExecutor()
+    second = LocalCommandLineCodeExecutor()
+    assert not left[0].exists()
+    assert len(list(temporary.iterdir())) == 2, "what lives is left alone"
+    first.close()
+    second.close()
+    assert list(temporary.iterdir()) == []
 
 
 async def test_cancelled_at_any_moment_it_leaves_nothing(temporary):
