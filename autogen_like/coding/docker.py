@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import re
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -18,26 +16,20 @@ from ..core.errors import ConfigError, ExecutorUnavailable
 from ..core.sync import in_worker
 from .commandline import MAX_OUTPUT, CommandLineCodeExecutor, one_at_a_time
 from .docker_container import BEGUN, FUNCTIONS, KEEPER, WORK, Box, Container
-from .docker_engine import Gone, connect, ensure_image
-from .docker_files import pack, unpack
+from .docker_end import copy_out, drop, finish
+from .docker_engine import connect, ensure_image
 from .docker_run import NotBegun, Run, uninterrupted
+from .docker_settings import NOBODY, checked_user, owner_of, size_of
 from .functions import UserFunction
 from .output import Output
 from .requirements import Packages, Target
 
-_LOG = logging.getLogger(__name__)
-
 DEFAULT_IMAGE = "python:3-slim"
-NOBODY = "65534:65534"
-_STDOUT = 1
 _KILLED = 137
 _CONTAINERS = 3  # that are tried for one block
 _FULL = "No space left on device"
 _NEW_ONE = "[The container of earlier blocks is gone, and their files with it: this runs in a new one.]\n"
 _REMOVED = "\n[The container ended while this ran, and its files are lost: what comes next runs in a new one.]\n"
-_SIZE = re.compile(r"(\d+)([kmg]?)b?", re.IGNORECASE)
-_USER = re.compile(r"(?P<uid>\d+)(?::(?P<gid>\d+))?")
-_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 
 class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
@@ -124,16 +116,16 @@ class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
         self._work_dir = None if work_dir is None else Path(work_dir).absolute()
         self._bound = None if bind_dir is None else self._work_dir or Path(bind_dir).absolute()
         if user is None and self._bound is not None:
-            user = _owner_of(self._bound)
+            user = owner_of(self._bound)
         self._box = Box(
             image=image,
             name=container_name,
-            user=_checked_user(user or NOBODY),
+            user=checked_user(user or NOBODY),
             network=network,
-            memory=_size("memory", memory),
+            memory=size_of("memory", memory),
             cpus=cpus,
             pids=pids,
-            work_size=_size("work_size", work_size),
+            work_size=size_of("work_size", work_size),
             bind=None if bind_dir is None else os.path.abspath(bind_dir),  # noqa: PTH100 - not this machine's, perhaps
             env=dict(env or {}),
             auto_remove=auto_remove,
@@ -180,13 +172,13 @@ class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
             The files that were written.
         """
         container = self._container
-        return [] if container is None else _copy_out(container, Path(folder), self._box.work_size)
+        return [] if container is None else copy_out(container, Path(folder), self._box.work_size)
 
     def close(self) -> None:
         """Copies the files out, if they are to go somewhere, and removes the container; a later block has a new one."""
         container, self._container = self._container, None
         if container is not None and self._end is not None and self._end.detach():
-            _finish(container, self._box, self._copied_to)
+            finish(container, self._box, self._copied_to)
 
     stop = close
 
@@ -217,7 +209,7 @@ class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
     def _open(self, box: Box) -> None:
         """Starts the container, and sees to its end; on a worker thread."""
         container = Container(connect(), box)
-        self._end = weakref.finalize(self, _drop, container, box, self._copied_to)
+        self._end = weakref.finalize(self, drop, container, box, self._copied_to)
         self._container = container
         if self.functions:
             path = f"{FUNCTIONS}/{self.functions_module}.py"
@@ -229,7 +221,7 @@ class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
         if not self._packages:
             return self._box
         if self._target is None:
-            self._target = await in_worker(_target, self._box)
+            self._target = await in_worker(target_of, self._box)
         return replace(self._box, packages=await self._package_folder(self._target))
 
     async def _write(self, path: PurePosixPath, content: bytes) -> str:
@@ -297,48 +289,18 @@ class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
             self._container = None
             if self._end is not None:
                 self._end.detach()
-        await in_worker(_finish, container, self._box, None)
+        await in_worker(finish, container, self._box, None)
 
 
-def _finish(container: Container, box: Box, folder: Path | None) -> None:
-    """Ends a container; what can't be done is logged, since nobody may be there to be told."""
-    if container.process != os.getpid():
-        return
-    try:
-        if folder is not None:
-            _copy_out(container, folder, box.work_size)
-    except (Gone, ExecutorUnavailable, OSError) as error:
-        _LOG.warning("the files of container %s could not be copied to %s: %s", container.id[:12], folder, error)
-    try:
-        if not box.owned:
-            container.disconnect()
-        elif box.auto_remove:
-            container.remove()
-        else:
-            container.kill()
-    except ExecutorUnavailable as error:
-        _LOG.warning("container %s is left to whoever starts one next: %s", container.id[:12], error)
+def target_of(box: Box) -> Target:
+    """The Python of an image, for packages. Blocks.
 
+    Args:
+        box: A container of that image.
 
-def _drop(container: Container, box: Box, folder: Path | None) -> None:
-    """Ends the container of an executor that nobody holds any more, without holding up who let go of it."""
-    if threading.main_thread().is_alive():
-        # No daemon: a program that ends waits for it.
-        threading.Thread(target=_finish, args=(container, box, folder), name="autogen_like-container").start()
-    else:  # the program is ending, and starts no more threads
-        _finish(container, box, folder)
-
-
-def _copy_out(container: Container, folder: Path, limit: int) -> list[Path]:
-    frames = container.execute(pack(limit)).frames()
-    written = unpack((data for stream, data in frames if stream == _STDOUT), folder, limit)
-    for _ in frames:  # to the end, also where `unpack` had enough: then nothing is left that waits to be read
-        pass
-    return written
-
-
-def _target(box: Box) -> Target:
-    """The Python of an image; on a worker thread."""
+    Raises:
+        ConfigError: If it has none.
+    """
     container = Container(connect(), replace(box, name=None, bind=None, auto_remove=True, owned=True))
     try:
         printed = b"".join(container.run(("python3", "-c", Target.PROBE)))
@@ -349,36 +311,3 @@ def _target(box: Box) -> Target:
         return Target.parse(said)
     except ValueError:
         raise ConfigError(f"packages: the image {box.image!r} has no Python to import them: {said.strip()}") from None
-
-
-def _size(name: str, value: str | int) -> int:
-    match = _SIZE.fullmatch(str(value).strip())
-    if match is None or (size := int(match[1]) * _UNITS[match[2].lower()]) <= 0:
-        raise ConfigError(f"{name} must be a number of bytes, as 536870912 or '512m', not {value!r}")
-    return size
-
-
-def _checked_user(user: str) -> str:
-    match = _USER.fullmatch(user)
-    if match is None:
-        raise ConfigError(f"user must be numbers, as '1000:1000' or '1000', not {user!r}")
-    if match["uid"] == KEEPER:
-        raise ConfigError(f"user: {KEEPER} is who keeps the container alive; choose another")
-    return f"{match['uid']}:{match['gid'] or match['uid']}"
-
-
-def _owner_of(folder: Path) -> str | None:
-    """Who code runs as that writes to a folder of the machine: never root. None where the system has no owners."""
-    if not hasattr(os, "getuid"):
-        return None
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        if os.getuid() == 0:
-            os.chown(folder, *map(int, NOBODY.split(":")))
-    stat = folder.stat()
-    if stat.st_uid == 0:
-        raise ConfigError(
-            f"bind_dir: {folder} belongs to root, and code doesn't run as root. Give the folder to somebody "
-            f"(chown {NOBODY} {folder}), or say user='0:0'"
-        )
-    return f"{stat.st_uid}:{stat.st_gid}"

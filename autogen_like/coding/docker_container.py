@@ -245,6 +245,17 @@ class Execution:
             time.sleep(_PAUSE)  # it has said its last word, and the engine is about to know
         raise Gone("the connection to it was cut")
 
+    def send(self, data: bytes) -> None:
+        """Gives it more to read, from any thread.
+
+        Args:
+            data: What it is given.
+
+        Raises:
+            OSError: If it has ended.
+        """
+        _socket(self._stream).sendall(data)
+
     def stop(self) -> None:
         """Kills what `Container.run` runs, from any thread; whoever listens goes on to its end."""
         with contextlib.suppress(OSError):  # it has ended, or cannot be reached
@@ -275,6 +286,9 @@ def _settings(client: APIClient, box: Box) -> dict[str, Any]:
         "/tmp": f"rw,exec,nosuid,nodev,size={box.work_size},nr_inodes={_FILES},mode=1777",  # noqa: S108 - in there
         FUNCTIONS: f"rw,noexec,nosuid,nodev,size=16m,uid={KEEPER},gid={KEEPER},mode=0755",
     }
+    # An image's volumes would lie on the engine's disk, without a limit.
+    volumes = client.inspect_image(box.image)["Config"].get("Volumes") or {}  # type: ignore[no-untyped-call]
+    tmpfs.update(dict.fromkeys(volumes, f"rw,nosuid,nodev,size={box.work_size},nr_inodes={_FILES},mode=1777"))
     mounts = []
     if box.bind is None:
         tmpfs[WORK] = f"rw,exec,nosuid,nodev,size={box.work_size},nr_inodes={_FILES},{code},mode=0700"

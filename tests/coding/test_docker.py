@@ -108,6 +108,19 @@ def test_a_network_is_given_where_it_is_asked_for(docker_image):
         assert "eth0" in said(executor, "ls /sys/class/net", "sh")
 
 
+def test_volumes_of_an_image_are_limited_like_all_else(docker_image):
+    image = f"autogen_like-volume:{os.getpid()}"
+    made = subprocess.run(["docker", "create", docker_image], check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run(["docker", "commit", "--change", "VOLUME /data", made, image], check=True, capture_output=True)
+    try:
+        with DockerCommandLineCodeExecutor(image, work_size="8m") as executor:
+            assert "No space left" in said(executor, "head -c 9000000 /dev/zero > /data/x", "sh")
+            assert inspected(executor, "{{len .Mounts}}") == "0"
+    finally:
+        subprocess.run(["docker", "rm", made], check=True, capture_output=True)
+        subprocess.run(["docker", "rmi", image], check=True, capture_output=True)
+
+
 def test_secrets_of_this_process_do_not_reach_the_code_unless_given(docker_image, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     with DockerCommandLineCodeExecutor(docker_image, env={"GIVEN": "yes"}) as executor:
