@@ -7,12 +7,13 @@ flat, so a conversation of 100,000 turns uses no more stack than one of two.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded
+from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded, TranscriptError
 from .events import ConversationEnded, ConversationStarted, Event, HumanRequested, MessageAdded, Notice, TurnStarted
 from .journal import Closed, Opened, Recovered, Said
 from .message import Message, ToolResult
@@ -241,13 +242,26 @@ class Conversation:
             message: What was said.
             run: The run it was said in.
             announce: Whether listeners are told.
+
+        Raises:
+            TranscriptError: If it answers a call that nobody has made, or that was answered before.
         """
+        self._check_results(message)
         missing = self._unanswered("Not run: the conversation went on without it.", message.tool_results)
         if missing and message.tool_results:
             message = _with_results(message, message.tool_results + missing)
         elif missing:
             await self._append(Message(message.speaker, tool_results=missing), run, announce)
         await self._append(message, run, announce)
+
+    def _check_results(self, message: Message) -> None:
+        wanted = {call.id for call in self.transcript.open_calls()} if message.tool_results else set()
+        stray = [result.call_id for result in message.tool_results if result.call_id not in wanted]
+        if stray:
+            raise TranscriptError(
+                f"{message.speaker} answers the tool call {stray[0]!r}, which nobody has made or which was answered "
+                "before: a result goes with the call_id of an open call"
+            )
 
     async def close_calls(self, run: Run[Any], why: str) -> None:
         """Gives calls that were made and not run a result that says why not."""
@@ -369,13 +383,16 @@ class Conversation:
                 await self.add(added, run, announce=announce or index > 0)
                 progress.messages += 1
                 progress.last = added
-                for check in checks:
-                    reason = check(progress)
-                    if reason is not None:
-                        return reason
+                reason = self._checked(checks, progress, index)
+                if reason is not None:
+                    return reason
             # Participants that wait for nothing would keep timers, cancellation and other conversations waiting.
             await asyncio.sleep(0)
-            reason = run.ending() or run.over_budget()
+            reason = run.ending()
+            if reason is not None:
+                await self._cut_off(run, reason)
+                return reason
+            reason = run.over_budget()
             if reason is not None:
                 return reason
             speaker = speaker or await self._next_speaker(run, index)
@@ -393,6 +410,16 @@ class Conversation:
             run.record_turn()
             added, speaker = reply, None
             index += 1
+
+    def _checked(self, checks: Iterable[Checker], progress: Progress, index: int) -> StopReason | None:
+        try:
+            for check in checks:
+                reason = check(progress)
+                if reason is not None:
+                    return reason
+        except Exception as error:
+            raise self._error(error, "the stop condition", "", index) from error
+        return None
 
     def _catch_up(self, progress: Progress, checks: Iterable[Checker], count: int) -> StopReason | None:
         """Shows the checks of a resumed run what was said in it before. Only the last of that can have ended it."""
@@ -476,17 +503,19 @@ def _with_results(message: Message, results: tuple[ToolResult, ...]) -> Message:
 
 
 class _LoopGuard:
-    """Ends conversations that go nowhere: three empty replies in a row, three times the same call and result."""
+    """Ends conversations that go nowhere: three empty replies in a row, or the same call and result three times.
 
-    __slots__ = ("_calls", "_conversation", "_empty", "_exchange", "_run", "_said", "_same", "announce")
+    Two calls that take turns, each with the same result each time, go nowhere either.
+    """
+
+    __slots__ = ("_calls", "_conversation", "_empty", "_exchanges", "_run", "_said", "announce")
 
     def __init__(self, conversation: Conversation, run: Run[Any]) -> None:
         self._conversation = conversation
         self._run = run
         self.announce = False
         self._empty = 0
-        self._same = 0
-        self._exchange: object = None
+        self._exchanges: deque[tuple[object, object]] = deque(maxlen=2 * SAME_CALLS)
         self._calls: tuple[tuple[str, str], ...] = ()
         self._said: dict[str, str] = {}
 
@@ -513,10 +542,13 @@ class _LoopGuard:
         return None
 
     def _same_exchange(self, message: Message) -> StopReason | None:
-        exchange = (self._calls, tuple(result.content for result in message.tool_results))
-        self._same = self._same + 1 if exchange == self._exchange else 1
-        self._exchange = exchange
-        if self._same >= SAME_CALLS and self._calls:
-            names = ", ".join(name for name, _ in self._calls)
-            return StopReason("repeated_call", f"{names}: the same call and result {SAME_CALLS} times", message.speaker)
+        said = self._exchanges
+        said.append((self._calls, tuple(result.content for result in message.tool_results)))
+        recent = list(said)
+        for length in (1, 2):
+            same = recent[-length:]
+            if self._calls and recent[-length * SAME_CALLS :] == same * SAME_CALLS:
+                names = ", ".join(name for name, _ in self._calls)
+                why = f"{names}: the same call and result {SAME_CALLS} times"
+                return StopReason("repeated_call", why, message.speaker)
         return None

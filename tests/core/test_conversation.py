@@ -13,7 +13,7 @@ import pytest
 
 from autogen_like.core import sync
 from autogen_like.core.conversation import Conversation, Turn
-from autogen_like.core.errors import AgentNameConflict, ConversationError, MissingExtra
+from autogen_like.core.errors import AgentNameConflict, ConversationError, MissingExtra, TranscriptError
 from autogen_like.core.events import ConversationEnded, Event, MessageAdded, Notice, TurnStarted
 from autogen_like.core.journal import Closed, Opened, Said
 from autogen_like.core.message import Message, ToolCall, ToolResult
@@ -562,3 +562,45 @@ async def test_a_conversation_that_waits_for_nothing_lets_others_go_on() -> None
     await runs(between(counting, counting), HELLO, MaxMessages(100))
     assert ticks >= 50
     ticker.cancel()
+
+
+async def test_two_calls_that_take_turns_without_getting_anywhere_end_it() -> None:
+    asks = [call("ada", str(number), arguments=f"{number % 2}") for number in range(20)]
+    answers = [result("bob", str(number), content=f"same {number % 2}") for number in range(20)]
+    held = between(scripted(*asks[1:]), scripted(*answers))
+    reason = await runs(held, asks[0])
+    assert reason.kind == "repeated_call"
+    assert len(held.transcript) == 12
+
+
+async def test_calls_whose_results_change_go_on() -> None:
+    asks = [call("ada", str(number), arguments=f"{number % 2}") for number in range(20)]
+    answers = [result("bob", str(number), content=f"seen {number}") for number in range(20)]
+    reason = await runs(between(scripted(*asks[1:]), scripted(*answers)), asks[0], MaxMessages(30))
+    assert reason.kind == "condition"
+
+
+async def test_a_result_that_answers_no_call_is_refused() -> None:
+    held = between(scripted(), scripted(result("bob", "8")))
+    with pytest.raises(TranscriptError, match="'8', which nobody has made"):
+        await runs(held, call("ada", "7"))
+    with pytest.raises(TranscriptError, match="'9', which nobody has made"):
+        await runs(held, result("ada", "9"))
+
+
+async def test_a_stop_condition_that_fails_is_named_with_what_was_said() -> None:
+    class Broken(StopCondition):
+        def begin(self) -> Any:
+            return lambda progress: 1 / 0
+
+    with pytest.raises(ConversationError, match="the stop condition.*ZeroDivisionError") as caught:
+        await runs(between(counting, counting), HELLO, Broken())
+    assert len(caught.value.transcript) == 1
+
+
+async def test_a_cancellation_between_two_turns_closes_the_calls_too() -> None:
+    held = between(counting, counting)
+    run = runs(held, call("ada", "1"), heard=[])
+    run.subscribe(lambda event: run.cancel() if isinstance(event, MessageAdded) else None)
+    assert (await run).kind == "cancelled"
+    assert held.transcript.open_calls() == ()
