@@ -72,6 +72,8 @@ def as_tool(
             _asked.reset(token)
         return _told(agent.name, result, opening)
 
+    # In a run that goes on after its process ended, the chat inside goes on too: nothing of it is done twice.
+    options.setdefault("repeatable", True)
     return FunctionTool(ask, name=called, description=described, **options)
 
 

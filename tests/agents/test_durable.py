@@ -236,6 +236,17 @@ async def test_a_call_that_did_run_is_told_to_a_person_or_the_model_and_not_run_
     assert len(told_by_nobody.messages) == len(expected.messages)
 
 
+async def test_an_agent_that_was_asked_as_a_tool_goes_on_and_nobody_is_asked_about_it():
+    world, memory = World(), Memory()
+    run = as_tool(world, store=memory)
+    expected = await run
+    said = [place for place, (_, record) in enumerate(memory.records) if isinstance(record, Said)]
+    memory.records = memory.records[: said[4] + 1]  # in the chat inside, the flight is booked and its model told
+    result = await as_tool(world, store=memory, resume=run.id, human="pause")
+    assert told(result) == told(expected)
+    assert world.done == ["a flight"]
+
+
 async def test_a_run_that_paused_is_answered_in_another_process():
     memory, done = Memory(), []
 

@@ -593,7 +593,7 @@ async def test_a_stop_condition_that_fails_is_named_with_what_was_said() -> None
         def begin(self) -> Any:
             return lambda progress: 1 / 0
 
-    with pytest.raises(ConversationError, match="the stop condition.*ZeroDivisionError") as caught:
+    with pytest.raises(ConversationError, match=r"the stop condition.*ZeroDivisionError") as caught:
         await runs(between(counting, counting), HELLO, Broken())
     assert len(caught.value.transcript) == 1
 
