@@ -414,6 +414,58 @@ async def test_a_list_that_changes_is_read_again(wayward):
         assert (await agent.run(message="Go")).summary == "Seen."
 
 
+# --- the protocol of 2026
+
+
+@pytest.fixture
+def modern():
+    return McpTools([sys.executable, str(WAYWARD.with_name("modern.py"))], name="modern")
+
+
+async def test_changes_are_told_to_those_who_listen(modern):
+    async with modern as server:
+        assert server.session._connection.session.protocol_version == "2026-07-28"
+        assert (await server.get("grow").call(ToolCall("1", "grow", '{"name": "twig"}'))).content == "grown"
+        await until(lambda: server.get("twig") is not None)
+        assert (await use(server, "twig")).content == "I am twig"
+
+
+async def test_input_that_a_tool_asks_for_is_not_given(modern):
+    async with modern as server:
+        result = await server.get("ask").call(ToolCall("1", "ask", ""))
+    assert result.error
+    assert "ask asks for input (of a person, a model or folders) that isn't given" in result.content
+
+
+async def test_sound_files_and_what_is_neither_come_as_parts_or_words(modern):
+    async with modern as server:
+        result = await server.get("media").call(ToolCall("1", "media", ""))
+    assert result.content.splitlines() == [
+        "<audio-1.wav>",
+        "<image-2.svg>",
+        "<image-3, left out: its data is not base64>",
+        "<image-4>",
+        "<_2f.hidden>",
+        "<_broken>",
+    ]
+    assert [part.data.partition(";")[0] for part in result.parts] == [
+        "data:audio/wav",
+        "data:image/svg+xml",
+        "data:application/octet-stream",
+        "data:text/csv",
+        "data:application/octet-stream",
+    ]
+
+
+async def test_closing_while_it_is_being_opened_ends_that(wayward):
+    server = wayward("hang-initialize", connect_timeout=600)
+    opening = asyncio.create_task(server.__aenter__())
+    await until(lambda: server._session is not None and server._session._connection is not None)
+    await server.aclose()
+    with pytest.raises(McpError):
+        await opening
+
+
 # --- with agents
 
 
