@@ -154,6 +154,9 @@ if TYPE_CHECKING:
     from .models.tokens import TokenCount as TokenCount
     from .models.tokens import count_tokens as count_tokens
     from .observe.console import ConsolePrinter as ConsolePrinter
+    from .observe.redaction import hide_secrets as hide_secrets
+    from .observe.tracing import Tracing as Tracing
+    from .observe.tracing import instrument as instrument
     from .observe.usage import print_usage as print_usage
     from .observe.usage import usage_table as usage_table
     from .tools.approval import NeedsApproval as NeedsApproval
@@ -305,6 +308,9 @@ _MODULES = {
     "TokenCount": "autogen_like.models.tokens",
     "count_tokens": "autogen_like.models.tokens",
     "ConsolePrinter": "autogen_like.observe.console",
+    "hide_secrets": "autogen_like.observe.redaction",
+    "Tracing": "autogen_like.observe.tracing",
+    "instrument": "autogen_like.observe.tracing",
     "print_usage": "autogen_like.observe.usage",
     "usage_table": "autogen_like.observe.usage",
     "NeedsApproval": "autogen_like.tools.approval",

@@ -9,10 +9,10 @@ same task and context. Where nobody watches, no step is made.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -160,13 +160,17 @@ def watched(step: Step) -> Iterator[None]:
             log.exception("what watches a run failed at the beginning of a step: %r", watcher)
         else:
             entered.append(wrapping)
+    how: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] = (None, None, None)
     try:
         yield
+    except BaseException as error:
+        how = (type(error), error, error.__traceback__)
+        raise
     finally:
-        how = sys.exc_info()
         for wrapping in reversed(entered):
             try:
                 wrapping.__exit__(*how)
             except Exception as error:
                 if error is not how[1]:  # a generator's context manager raises on what it was told
                     log.exception("what watches a run failed at the end of a step: %r", wrapping)
+        del how  # it holds the traceback, which holds it

@@ -64,6 +64,12 @@ class Endpoint:
         return self.api_type == "azure" or (self.api_type == "openai" and is_openai(self.base_url))
 
     @property
+    def server(self) -> str:
+        """The host's name and port, whether or not the address says one."""
+        address = urlsplit(self.base_url or "https://api.openai.com")
+        return f"{address.hostname}:{address.port or (80 if address.scheme == 'http' else 443)}"
+
+    @property
     def provider(self) -> str:
         """The service, by the name that OpenTelemetry has for it."""
         return _PROVIDERS.get(self.api_type, self.api_type)

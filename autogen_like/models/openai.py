@@ -105,8 +105,8 @@ class OpenAIClient:
 
     @property
     def served_by(self) -> tuple[str, str]:
-        """Who serves it, by the name that OpenTelemetry has for it, and the host, with a port where one is given."""
-        return self._endpoint.provider, self._endpoint.host
+        """Who serves it, by the name that OpenTelemetry has for it, and the host with its port."""
+        return self._endpoint.provider, self._endpoint.server
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from other clients' (the key of a cache): endpoint, model and default parameters."""

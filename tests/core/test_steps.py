@@ -190,3 +190,14 @@ async def test_a_nested_run_is_watched_by_who_watches_the_run_around_it(notes):
     )
     await outer.run(message="Go")
     assert ("run", "conversation", "turn", "tool", "run", "conversation", "turn", "model") in notes.begun
+
+
+async def test_a_step_within_the_handling_of_another_error_has_not_failed(notes):
+    async def main() -> Any:
+        try:
+            raise ValueError("before")
+        except ValueError:
+            return await adder("hi").run(message="Go")
+
+    assert (await main()).summary == "hi"
+    assert {error for _, error in notes.ended} == {""}
