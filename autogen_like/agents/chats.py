@@ -26,7 +26,7 @@ from .backends.function import FunctionBackend
 from .backends.model import active_cache
 from .carryover import with_carryover
 from .chat_result import ChatResult, cost_of
-from .durable import check_kept, finished, kept, recovered
+from .durable import check_kept, finished, kept, recovered, store_of
 from .history import HistoryMixin
 from .pair import Asker, Pair, Solo
 from .paused import PausedChat
@@ -159,17 +159,23 @@ class ChatsMixin(HistoryMixin):
         return self._run_of(main, options, _name_of(recipient))
 
     def _run_of(self, main: Callable[[Run[ChatResult]], Any], options: ChatOptions, name: str) -> Run[ChatResult]:
-        async def equipped(run: Run[ChatResult]) -> ChatResult:
-            async with kept(run, options.store, options.resume, options.uncertain):
-                if options.cache is None:
-                    return await main(run)  # type: ignore[no-any-return]
-                token = active_cache.set(options.cache)
-                try:
-                    return await main(run)  # type: ignore[no-any-return]
-                finally:
-                    active_cache.reset(token)
+        async def cached(run: Run[ChatResult]) -> ChatResult:
+            if options.cache is None:
+                return await main(run)  # type: ignore[no-any-return]
+            token = active_cache.set(options.cache)
+            try:
+                return await main(run)  # type: ignore[no-any-return]
+            finally:
+                active_cache.reset(token)
 
-        return Run(equipped, limits=options.limits, human=options.human, deps=options.deps, name=name)
+        async def journalled(run: Run[ChatResult]) -> ChatResult:
+            store = store_of(run, options.store)
+            if store is None:
+                return await cached(run)
+            async with kept(run, store, options.resume, options.uncertain):
+                return await cached(run)
+
+        return Run(journalled, limits=options.limits, human=options.human, deps=options.deps, name=name)
 
     async def _held(
         self,

@@ -45,32 +45,38 @@ def check_kept(store: object, resume: str | None, uncertain: str) -> None:
         raise ConfigError(f'uncertain must be "ask" or "tell", not {uncertain!r}')
 
 
-@asynccontextmanager
-async def kept(
-    run: Run[Any], store: JournalStore | str | None, resume: str | None, uncertain: str
-) -> AsyncIterator[None]:
-    """Keeps a run in a store while the block lasts. A run inside another is kept with that one.
+def store_of(run: Run[Any], store: JournalStore | str | None) -> JournalStore | str | None:
+    """Where a run is to be kept on its own; None where it isn't, or is a part of one that is kept.
 
     Args:
         run: The run.
-        store: Where; the process's store by default.
+        store: Where its caller wants it; the process's store by default.
+
+    Raises:
+        ConfigError: If it is inside a run that is kept.
+    """
+    if run.parent is None:
+        return store if store is not None else _default
+    if store is not None and run.journal is not None:
+        raise ConfigError("a chat inside a kept run is kept with it: take store and resume out of its arguments")
+    return store
+
+
+@asynccontextmanager
+async def kept(run: Run[Any], store: JournalStore | str, resume: str | None, uncertain: str) -> AsyncIterator[None]:
+    """Keeps a run in a store while the block lasts.
+
+    Args:
+        run: The run.
+        store: Where.
         resume: The id of a kept run to go on with.
         uncertain: What becomes of calls that may have run: "ask" a person, or "tell" the model.
 
     Raises:
-        ConfigError: If the run to go on with isn't there, or another process holds it, or it is inside another.
+        ConfigError: If the run to go on with isn't there, or another process holds it.
     """
-    around = run.parent
-    run.tell_uncertain = uncertain == "tell" or (around is not None and around.tell_uncertain)
-    if around is not None and run.journal is not None and (store is not None or resume is not None):
-        raise ConfigError(
-            "a chat inside a run that is kept is kept with it: take store and resume out of its arguments"
-        )
-    wanted = store if store is not None or around is not None else _default
-    if wanted is None:
-        yield
-        return
-    opened = _store(wanted)
+    run.tell_uncertain = uncertain == "tell"
+    opened = _store(store)
     if resume is not None:
         run.id = resume
         journal = await opened.resume(resume)
@@ -105,7 +111,7 @@ async def recovered(run: Run[Any], conversation: Conversation) -> Recovered | No
         What was known of it; None where it is new.
     """
     journal = run.journal
-    if not isinstance(journal, RunJournal):
+    if journal is None or not isinstance(journal, RunJournal):
         return None
     found = await journal.recover(run.key)
     if found is None or not found.messages:

@@ -140,6 +140,7 @@ class Run(Generic[T]):
             human = human if human is not None else parent.human
             journal = journal if journal is not None else parent.journal
             deps = deps if deps is not None else parent.deps
+            self.tell_uncertain = parent.tell_uncertain
             at = _position.get()
             self.key = at.next() if at is not None else ""
         self.human: Ask | str | None = human

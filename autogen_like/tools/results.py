@@ -83,6 +83,8 @@ def result_text(value: object) -> str:
 def _said(value: Any, found: list[Part]) -> str:
     if isinstance(value, str):
         return str.__str__(value)  # a plain one, also of an enum's member
+    if type(value) is int:
+        return str(value)
     if isinstance(value, Text | Image | File):
         return _part(value, found)
     if isinstance(value, bytes | bytearray | memoryview):
