@@ -28,7 +28,7 @@ BEGUN = b"."
 # What runs in the container for each block, as the user that the block runs as. It waits for a line, so that nothing is
 # said before somebody listens; it makes one stream of two, whose order the engine would lose; it writes the file, says
 # so, and runs the program. The next line, or the end of who listens, kills the program and all that it started, and so
-# does the program's own end: `kill -9 -1` reaches whatever this user may kill, at once, so that no fork bomb outruns it.
+# does the program's own end: `kill -9 -1` reaches all that this user may kill, at once: no fork bomb outruns it.
 _RUN = """
 read -r _ || exit 0
 exec 2>&1
