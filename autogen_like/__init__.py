@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .coding.functions import with_requirements as with_requirements
     from .coding.jupyter.connection import JupyterConnectable as JupyterConnectable
     from .coding.jupyter.connection import JupyterConnectionInfo as JupyterConnectionInfo
+    from .coding.jupyter.docker import DockerJupyterServer as DockerJupyterServer
     from .coding.jupyter.executor import EmbeddedIPythonCodeExecutor as EmbeddedIPythonCodeExecutor
     from .coding.jupyter.executor import JupyterCodeExecutor as JupyterCodeExecutor
     from .coding.jupyter.output import IPythonCodeResult as IPythonCodeResult
@@ -214,6 +215,7 @@ _MODULES = {
     "with_requirements": "autogen_like.coding.functions",
     "JupyterConnectable": "autogen_like.coding.jupyter.connection",
     "JupyterConnectionInfo": "autogen_like.coding.jupyter.connection",
+    "DockerJupyterServer": "autogen_like.coding.jupyter.docker",
     "EmbeddedIPythonCodeExecutor": "autogen_like.coding.jupyter.executor",
     "JupyterCodeExecutor": "autogen_like.coding.jupyter.executor",
     "IPythonCodeResult": "autogen_like.coding.jupyter.output",
