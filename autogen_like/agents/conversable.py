@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..coding.executor import CodeExecutor
 from ..core.errors import ConfigError
+from ..core.journal import JournalStore
 from ..core.limits import Limits
 from ..core.message import content_text
 from ..core.protocols import Tool
+from ..core.run import Ask
 from ..core.sync import in_place
 from ..core.sync import run as run_sync
 from ..core.termination import StopCondition
@@ -25,7 +27,7 @@ from .as_tool import as_tool
 from .chain import ChainMixin
 from .chat_result import ChatResult
 from .chats import refuse_async
-from .queue import a_chain, a_initiate_chats, check_queue
+from .queue import a_chain, a_initiate_chats, check_queue, in_one_run
 from .toolkit import ToolkitMixin
 from .usage import UsageMixin
 
@@ -129,7 +131,7 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
             self.MAX_CONSECUTIVE_AUTO_REPLY if max_consecutive_auto_reply is None else max_consecutive_auto_reply
         )
         checked = check_config(self.DEFAULT_CONFIG if llm_config is None else llm_config)
-        self.llm_config = dict(checked) if isinstance(checked, Mapping) else checked
+        self.llm_config = Settings(checked) if isinstance(checked, Mapping) else checked
         self.usage = UsageLedger()
         self._client: ModelClient | None = None
         self.context = context
@@ -211,17 +213,31 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
 
     # --- several chats
 
-    def initiate_chats(self, chat_queue: Iterable[Mapping[str, Any]]) -> list[ChatResult]:
+    def initiate_chats(
+        self,
+        chat_queue: Iterable[Mapping[str, Any]],
+        *,
+        store: JournalStore | str | None = None,
+        resume: str | None = None,
+        human: Ask | str | None = None,
+    ) -> list[ChatResult]:
         """Has chats one after another, begun by this agent where none names a sender; see `initiate_chats`."""
         checked = check_queue(chat_queue, self)
         refuse_async(*(chat[side] for chat in checked for side in ("sender", "recipient")))
-        results = run_sync(a_chain(checked))
+        results = run_sync(in_one_run(lambda: a_chain(checked), store, resume, human))
         self._finished_chats = results
         return results
 
-    async def a_initiate_chats(self, chat_queue: Iterable[Mapping[str, Any]]) -> dict[Any, ChatResult]:
+    async def a_initiate_chats(
+        self,
+        chat_queue: Iterable[Mapping[str, Any]],
+        *,
+        store: JournalStore | str | None = None,
+        resume: str | None = None,
+        human: Ask | str | None = None,
+    ) -> dict[Any, ChatResult]:
         """Has chats as a graph, begun by this agent where none names a sender; see `a_initiate_chats`."""
-        results = await a_initiate_chats(chat_queue, self)
+        results = await a_initiate_chats(chat_queue, self, store=store, resume=resume, human=human)
         self._finished_chats = list(results.values())
         return results
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, TypeVar
 
 from ..core.errors import ConfigError, InvalidCarryOverType, SenderRequired
+from ..core.journal import JournalStore
+from ..core.run import Ask, Run, branch
 from ..core.sync import run as run_sync
+from ..observe.console import ConsolePrinter
 from .chat_result import ChatResult
 from .chats import refuse_async
+from .durable import check_kept, kept
+
+T = TypeVar("T")
 
 _NOT_ARGUMENTS = ("sender", "chat_id", "prerequisites", "finished_chat_indexes_to_exclude_from_carryover", "verbose")
 
@@ -77,12 +83,22 @@ async def a_chain(chats: Iterable[Mapping[str, Any]], sender: Any = None) -> lis
     return finished
 
 
-def initiate_chats(chat_queue: Iterable[Mapping[str, Any]]) -> list[ChatResult]:
+def initiate_chats(
+    chat_queue: Iterable[Mapping[str, Any]],
+    *,
+    store: JournalStore | str | None = None,
+    resume: str | None = None,
+    human: Ask | str | None = None,
+) -> list[ChatResult]:
     """Has chats one after another; each first message carries the summaries of the chats before.
 
     Args:
         chat_queue: Dicts with ``sender``, ``recipient`` and the arguments of `ConversableAgent.initiate_chat`; also
             ``finished_chat_indexes_to_exclude_from_carryover``.
+        store: Where all of them are kept, as one run: a `Store`, or a database's URL.
+        resume: The id of a kept run of the same chats to go on with: those that had ended aren't held again.
+        human: Who answers for people, where the chats are one run: None for the terminal, "events" to wait for
+            `Run.answer`, or an async function.
 
     Returns:
         One result for each chat, in order. One that pauses for a person is the last: resume it, then have the others.
@@ -92,16 +108,55 @@ def initiate_chats(chat_queue: Iterable[Mapping[str, Any]]) -> list[ChatResult]:
     """
     checked = check_queue(chat_queue)
     refuse_async(*(chat[side] for chat in checked for side in ("sender", "recipient")))
-    return run_sync(a_chain(checked))
+    return run_sync(in_one_run(lambda: a_chain(checked), store, resume, human))
 
 
-async def a_initiate_chats(chat_queue: Iterable[Mapping[str, Any]], sender: Any = None) -> dict[Any, ChatResult]:
+async def in_one_run(
+    chats: Callable[[], Coroutine[Any, Any, T]],
+    store: JournalStore | str | None,
+    resume: str | None,
+    human: Ask | str | None,
+) -> T:
+    """Has chats as parts of one run, where they are to be kept; each as a run of its own otherwise.
+
+    Args:
+        chats: Has them.
+        store: Where they are kept.
+        resume: The id of a kept run to go on with.
+        human: Who answers for people.
+    """
+    check_kept(store, resume, "ask")
+    if store is None:
+        return await chats()
+
+    async def main(run: Run[T]) -> T:
+        async with kept(run, store, resume, "ask"):
+            with run.at("chats"):
+                return await chats()
+
+    run = Run(main, human=human)
+    run.subscribe(ConsolePrinter(), deltas=False)  # what is nested is printed with what is around it
+    return await run
+
+
+async def a_initiate_chats(
+    chat_queue: Iterable[Mapping[str, Any]],
+    sender: Any = None,
+    *,
+    store: JournalStore | str | None = None,
+    resume: str | None = None,
+    human: Ask | str | None = None,
+) -> dict[Any, ChatResult]:
     """Has chats as a graph: each begins when its prerequisites are done, and carries their summaries.
 
     Args:
         chat_queue: As for `initiate_chats`; also ``chat_id`` (the index by default) and ``prerequisites``, a list of
             the ids of chats whose results are needed.
         sender: Who begins the chats that name no sender.
+        store: Where all of them are kept, as one run: a `Store`, or a database's URL.
+        resume: The id of a kept run of the same chats to go on with: those that had ended aren't held again.
+        human: Who answers for people, where the chats are one run: None for the terminal, "events" to wait for
+            `Run.answer`, or an async function.
 
     Returns:
         ``{chat_id: result}``, in the order of the queue. Chats that build on one that paused for a person are not held.
@@ -117,6 +172,10 @@ async def a_initiate_chats(chat_queue: Iterable[Mapping[str, Any]], sender: Any 
             raise ConfigError(f"two chats have the chat_id {key!r}")
         by_id[key] = chat
     order = _order(by_id)
+    return await in_one_run(lambda: _graph(by_id, order), store, resume, human)
+
+
+async def _graph(by_id: Mapping[Any, dict[str, Any]], order: Iterable[Any]) -> dict[Any, ChatResult]:
     done: dict[Any, asyncio.Task[ChatResult | None]] = {}
 
     async def hold(key: Any, chat: dict[str, Any]) -> ChatResult | None:
@@ -126,7 +185,8 @@ async def a_initiate_chats(chat_queue: Iterable[Mapping[str, Any]], sender: Any 
             if needed is None or needed.paused is not None:
                 return None
             finished.append((before, needed))
-        result: ChatResult = await chat["sender"].a_initiate_chat(**_with_summaries(chat, finished))
+        with branch(str(key)):
+            result: ChatResult = await chat["sender"].a_initiate_chat(**_with_summaries(chat, finished))
         result.chat_id = key
         return result
 

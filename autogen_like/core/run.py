@@ -56,6 +56,24 @@ class _Position:
 _position: ContextVar[_Position | None] = ContextVar("position", default=None)
 
 
+@contextlib.contextmanager
+def branch(name: str) -> Iterator[None]:
+    """Marks what is started inside as one of several things that are under way side by side.
+
+    Args:
+        name: Tells it from the others, whenever the same program runs again.
+    """
+    at = _position.get()
+    if at is None:  # nobody wants to know
+        yield
+        return
+    token = _position.set(_Position(f"{at.key}:{name}"))
+    try:
+        yield
+    finally:
+        _position.reset(token)
+
+
 class Subscription:
     """A bounded queue of events. When its reader is slow, deltas are dropped and counted; nothing else is.
 
