@@ -11,7 +11,6 @@ cache=$PWD/.cache/docker
 suite=bookworm
 packages=python3,python3-venv,python3-pip
 image=autogen_like-test:$suite-$(sha256sum <<<"$packages" | cut -c1-12)
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 say() { echo "docker engine: $*" >&2; }
 fail() {
@@ -51,7 +50,7 @@ build() {
     root=$(mktemp -d)
     trap 'as_root rm -rf "$root"' EXIT
     say "making the image $image; this takes about a minute, once"
-    as_root debootstrap --variant=minbase --include="$packages" "$suite" "$root" "$mirror" >"$cache/debootstrap.log" ||
+    as_root debootstrap --variant=minbase --include="$packages" "$suite" "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$cache/debootstrap.log" ||
         { tail -n 20 "$cache/debootstrap.log" >&2 && fail "debootstrap failed, see above"; }
     as_root tar -C "$root" --exclude=./var/cache/apt/* --exclude=./var/lib/apt/lists/* -c . |
         docker import --change 'CMD ["python3"]' - "$image" >/dev/null

@@ -40,7 +40,7 @@ class Told(CommandLineCodeExecutor):
         if path.name == "full":
             raise OSError(28, "No space left on device")
         self.files[str(path)] = content
-        return f"/work/{path}"
+        return f"/box/{path}"
 
     async def _start(self, command: Sequence[str], *, seconds: float, output: Output) -> int | None:
         self.commands_run.append(tuple(command))
@@ -55,10 +55,10 @@ def run(executor: Told, *blocks: tuple[str, str]) -> CommandLineCodeResult:
 def test_all_files_are_named_the_first_among_them():
     executor = Told()
     result = run(executor, ("python", "# filename: a/b.py\n1"), ("css", "/* filename: c.css */"))
-    assert result.code_file == "/work/a/b.py"
-    assert result.code_files == ("/work/a/b.py", "/work/c.css")
+    assert result.code_file == "/box/a/b.py"
+    assert result.code_files == ("/box/a/b.py", "/box/c.css")
     assert executor.commands_run == [("python3", "a/b.py")]
-    assert result.output == "ran python3 for 60\nsaved to /work/c.css, not run\n"
+    assert result.output == "ran python3 for 60\nsaved to /box/c.css, not run\n"
 
 
 def test_the_first_failure_is_the_last_and_is_prepared_for_once():
@@ -163,9 +163,9 @@ def test_no_file_name_leads_out(name):
         path = block_path(f"# filename: {name}\n1", "python")
     except BadFileName:
         return
-    joined = posixpath.normpath(f"/work/{path}")
-    assert joined.startswith("/work/")
-    assert joined == f"/work/{path}"
+    joined = posixpath.normpath(f"/box/{path}")
+    assert joined.startswith("/box/")
+    assert joined == f"/box/{path}"
     assert PurePosixPath(joined).name
 
 
