@@ -1,0 +1,215 @@
+"""Writes the records of many runs in one transaction: three statements, whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import _sqlalchemy  # noqa: F401  isort: skip
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from ..core.message import Message
+from .codec import CLOSED, OPENED, SAID, Encoded, encoded_message
+from .errors import LeaseLost
+from .held import Held, Known
+from .jobs import Job
+from .schema import conversations, now, openings, records, runs
+
+
+class Append(Job):
+    """A record to be written to a held run.
+
+    Args:
+        held: The run.
+        conversation: The conversation's id.
+        record: The record.
+    """
+
+    __slots__ = ("conversation", "held", "record")
+
+    def __init__(self, held: Held, conversation: str, record: Encoded) -> None:
+        super().__init__()
+        self.held, self.conversation, self.record = held, conversation, record
+
+
+@dataclass(slots=True)
+class _Planned:
+    """What a held run will be once the transaction is committed."""
+
+    at: float
+    records: int
+    known: dict[str, Known]
+
+
+# One row each: whether the lease is ours, what time it is there, and a longer lease.
+_FENCE = (
+    update(runs)
+    .where(
+        runs.c.number.in_(bindparam("numbers", expanding=True)), runs.c.owner.in_(bindparam("owners", expanding=True))
+    )
+    .values(updated=now(), expires=now() + bindparam("lease"))
+    .returning(runs.c.owner, runs.c.updated)
+)
+_FENCE_ONE = (
+    update(runs)
+    .where(runs.c.number == bindparam("run_number"), runs.c.owner == bindparam("run_owner"))
+    .values(updated=now(), expires=now() + bindparam("lease"))
+    .returning(runs.c.owner, runs.c.updated)
+)
+_INSERT = insert(records)
+
+
+class Appending:
+    """Appends of one transaction. Nothing of what this process knows changes before `committed`.
+
+    Args:
+        connection: In a transaction that may write.
+        lease: Seconds that leases last.
+    """
+
+    def __init__(self, connection: Connection, lease: float) -> None:
+        self._connection, self._lease = connection, lease
+        self._planned: dict[str, tuple[Held, _Planned]] = {}
+        self._rows: list[dict[str, Any]] = []
+
+    def write(self, appends: Sequence[Append]) -> list[LeaseLost | None]:
+        """Writes them, in their order.
+
+        Returns:
+            For each one None, or why it may not be written.
+        """
+        self._fence({append.held.owner: append.held for append in appends})
+        outcomes: list[LeaseLost | None] = []
+        for append in appends:
+            planned = self._planned.get(append.held.owner)
+            if planned is None:
+                outcomes.append(LeaseLost(append.held.id))
+            else:
+                self._add(*planned, append.conversation, append.record, planned[1].at)
+                outcomes.append(None)
+        self._insert()
+        return outcomes
+
+    def write_old(self, held: Held, old: Iterable[tuple[str, float, Encoded]]) -> None:
+        """Writes records of another store: the conversation, when it was written, and what.
+
+        Raises:
+            LeaseLost: If the run isn't held.
+        """
+        self._fence({held.owner: held})
+        if held.owner not in self._planned:
+            raise LeaseLost(held.id)
+        for conversation, at, record in old:
+            self._add(*self._planned[held.owner], conversation, record, at)
+        self._insert()
+        self.committed()
+
+    def _insert(self) -> None:
+        if self._rows:
+            self._connection.execute(_INSERT, self._rows)
+
+    def is_written(self, connection: Connection) -> bool:
+        """Whether all of it is in the database, where nobody saw whether it was committed."""
+        wrote = [(held, planned) for held, planned in self._planned.values() if planned.records > held.records]
+        last = select(func.max(records.c.number)).where(records.c.run == bindparam("of"))
+        return bool(wrote) and all(
+            (connection.execute(last, {"of": held.run}).scalar() or 0) >= planned.records - 1 for held, planned in wrote
+        )
+
+    def committed(self) -> None:
+        """Takes over the new counts."""
+        for held, planned in self._planned.values():
+            held.records = planned.records
+            held.known.update(planned.known)
+
+    def _fence(self, held: dict[str, Held]) -> None:
+        values: dict[str, Any] = {"lease": self._lease}
+        if len(held) == 1:
+            ((owner, run),) = held.items()
+            found = self._connection.execute(_FENCE_ONE, values | {"run_number": run.run, "run_owner": owner})
+        else:
+            values |= {"owners": list(held), "numbers": [run.run for run in held.values()]}
+            found = self._connection.execute(_FENCE, values)
+        for owner, at in found.all():
+            self._planned[owner] = held[owner], _Planned(at, held[owner].records, {})
+
+    def _add(self, held: Held, planned: _Planned, conversation: str, record: Encoded, at: float) -> None:
+        known = planned.known.get(conversation)
+        if known is None:
+            before = held.known.get(conversation)
+            known = planned.known[conversation] = (
+                Known(before.number, before.messages, before.key)
+                if before is not None
+                else self._new(held.run, conversation, record.past)
+            )
+        for message in record.past[known.messages :]:
+            self._row(held, planned, known, encoded_message(message, None), at)
+        number = self._row(held, planned, known, record, at)
+        if record.kind == OPENED:
+            self._open(held.run, known, number, record)
+        elif record.kind == CLOSED:
+            self._close(held.run, known, number, record)
+
+    def _row(self, held: Held, planned: _Planned, known: Known, record: Encoded, at: float) -> int:
+        number, place = planned.records, None
+        planned.records += 1
+        if record.kind == SAID:
+            place = known.messages
+            known.messages += 1
+        self._rows.append(
+            {
+                "run": held.run, "number": number, "conversation": known.number, "place": place, "kind": record.kind,
+                "at": at, "message": record.message, "content": record.content, "state": record.state,
+            }
+        )  # fmt: skip
+        return number
+
+    def _new(self, run: int, id: str, past: Sequence[Message]) -> Known:  # noqa: A002
+        """A conversation that the run hasn't had. What another run of this store had of it is shared, not copied."""
+        before, shared = self._shared(id, past) if past else (None, 0)
+        number = self._connection.execute(
+            insert(conversations).values(run=run, id=id, past=before, shared=shared).returning(conversations.c.number)
+        ).scalar_one()
+        return Known(number, shared)
+
+    def _shared(self, id: str, past: Sequence[Message]) -> tuple[int | None, int]:  # noqa: A002
+        """The conversation of another run that begins like this past, and how far it does."""
+        before = self._connection.execute(
+            select(conversations).where(conversations.c.id == id).order_by(conversations.c.number.desc()).limit(1)
+        ).first()
+        if before is None:
+            return None, 0
+        own = records.c.conversation == before.number
+        last = self._connection.execute(select(func.max(records.c.place)).where(own)).scalar()
+        count = min(len(past), before.shared if last is None else max(last + 1, before.shared))
+        if count <= before.shared:  # nothing of its own is needed
+            return (before.past, count) if count == before.shared else (None, 0)
+        found = select(records.c.message).where(own, records.c.place == count - 1)
+        same = self._connection.execute(found).scalar() == past[count - 1].id
+        return (before.number, count) if same else (None, 0)
+
+    def _open(self, run: int, known: Known, number: int, record: Encoded) -> None:
+        execute = self._connection.execute
+        mine = openings.c.conversation == known.number
+        execute(update(openings).where(mine, openings.c.until.is_(None)).values(until=number))
+        execute(delete(openings).where(openings.c.run == run, openings.c.key == record.key))
+        execute(
+            insert(openings).values(
+                run=run, key=record.key, conversation=known.number, participants=record.participants, record=number,
+                state=record.state,
+            )
+        )  # fmt: skip
+        known.key = record.key
+        if not record.key:
+            execute(update(runs).where(runs.c.number == run).values(stop=None, reason=None))
+
+    def _close(self, run: int, known: Known, number: int, record: Encoded) -> None:
+        self._connection.execute(
+            update(openings)
+            .where(openings.c.conversation == known.number, openings.c.until.is_(None))
+            .values(record=number, state=record.state, closed=record.content)
+        )
+        if known.key == "":
+            ended = update(runs).where(runs.c.number == run)
+            self._connection.execute(ended.values(stop=record.stop, reason=record.content))

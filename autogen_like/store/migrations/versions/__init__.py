@@ -1,0 +1,1 @@
+"""The steps, named by their number: Alembic finds them by their files."""
