@@ -50,7 +50,8 @@ build() {
     root=$(mktemp -d)
     trap 'as_root rm -rf "$root"' EXIT
     say "making the image $image; this takes about a minute, once"
-    as_root debootstrap --variant=minbase --include="$packages" "$suite" "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$cache/debootstrap.log" ||
+    as_root debootstrap --variant=minbase --include="$packages" "$suite" "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
+        >"$cache/debootstrap.log" ||
         { tail -n 20 "$cache/debootstrap.log" >&2 && fail "debootstrap failed, see above"; }
     as_root tar -C "$root" --exclude=./var/cache/apt/* --exclude=./var/lib/apt/lists/* -c . |
         docker import --change 'CMD ["python3"]' - "$image" >/dev/null
