@@ -18,18 +18,18 @@ demo: ## A group chat on the embedded model, offline and without a key
 	@$(BIN)/python samples/demo.py $(DEMO)
 
 test: ## Install what the tests need and run them all
-	@$(BOOTSTRAP) docker,local,mcp,redis,test
+	@$(BOOTSTRAP) all,test
 	@scripts/system_packages.sh
 	@$(BIN)/autogen-like models pull $(MODEL)
 	$(PYTEST) $(TESTS)
 
 fast: ## The tests that take no more than a few seconds each
-	@$(BOOTSTRAP) docker,local,mcp,redis,test
+	@$(BOOTSTRAP) all,test
 	@$(BIN)/autogen-like models pull $(MODEL)
 	$(PYTEST) -m "not slow" $(TESTS)
 
 coverage: ## All tests, and which branches of the package they take
-	@$(BOOTSTRAP) docker,local,mcp,redis,test
+	@$(BOOTSTRAP) all,test
 	@scripts/system_packages.sh
 	@$(BIN)/autogen-like models pull $(MODEL)
 	$(PYTEST) --cov --cov-report=term --cov-report=json:.cache/coverage.json
@@ -40,7 +40,7 @@ lint: style types layers ## Style, types, and who may import whom
 style types layers: lint-tools
 
 lint-tools:
-	@$(BOOTSTRAP) docker,local,mcp,redis,lint
+	@$(BOOTSTRAP) all,lint
 
 style:
 	$(BIN)/ruff check .
@@ -53,7 +53,7 @@ layers:
 	$(BIN)/lint-imports
 
 format: ## Mend what ruff can mend
-	@$(BOOTSTRAP) docker,local,mcp,redis,lint
+	@$(BOOTSTRAP) all,lint
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
@@ -62,7 +62,7 @@ docs: ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 hooks: ## Run the checks of `make lint` before each commit
-	@$(BOOTSTRAP) docker,local,mcp,redis,lint
+	@$(BOOTSTRAP) all,lint
 	$(BIN)/pre-commit install
 
 clean: ## Remove .venv and everything that was built
