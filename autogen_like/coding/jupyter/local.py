@@ -26,6 +26,7 @@ from ..process import MARK, clean_environment, kill_marked
 from .kernel import MAX_MESSAGE, TOO_MUCH, Death, Kernel
 
 _KEPT = 2000  # bytes of what a kernel's process writes that an error shows
+_WAITING = 20_000  # messages that may wait to be read; what comes beyond is lost, and the output says so
 _SOCKET = len("/kernel-ipc-5")
 _DYING = 0.005  # seconds between two looks whether a killed process is gone
 _LAST = 0.2  # seconds until a process whose sockets are gone is gone too
@@ -128,6 +129,7 @@ class LocalKernel(Kernel):
 
     def _connect(self, manager: AsyncKernelManager) -> None:
         manager.context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
+        manager.context.setsockopt(zmq.RCVHWM, _WAITING)
         connected = {"shell": manager.connect_shell(manager.session.bsession), "iopub": manager.connect_iopub()}
         self._sockets = cast("dict[str, zmq.asyncio.Socket]", connected)
         for socket in self._sockets.values():
