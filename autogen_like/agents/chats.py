@@ -10,7 +10,7 @@ from typing import Any
 from ..core.conversation import Conversation
 from ..core.errors import AsyncInSyncChat, ConfigError
 from ..core.events import HumanRequested
-from ..core.journal import JournalStore
+from ..core.journal import JournalStore, ReplayJournal
 from ..core.limits import Limits, is_count
 from ..core.message import Message, message_from_dict, new_id
 from ..core.run import Ask, Run
@@ -148,7 +148,7 @@ class ChatsMixin(HistoryMixin):
             if isinstance(recipient, ChatsMixin):
                 recipient.reply_at_receive[self] = True
             conversation.silent = bool(options.silent or self.silent)
-            check_models((*conversation.participants, recipient))
+            _check_models(run, (*conversation.participants, recipient))
             with conversation.held_by(run):
                 begun = await recovered(run, conversation)
                 if begun is not None:
@@ -308,7 +308,7 @@ class ChatsMixin(HistoryMixin):
             chat = self._conversation_asked(asker, options.clear_history)
             self._conversations[asker] = chat
             chat.silent = bool(options.silent or self.silent)
-            check_models(chat.participants)
+            _check_models(run, chat.participants)
             with chat.held_by(run):
                 begun = await recovered(run, chat)
                 if begun is not None:
@@ -418,6 +418,11 @@ def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversa
 
 def _name_of(recipient: object) -> str:
     return str(getattr(recipient, "name", ""))
+
+
+def _check_models(run: Run[Any], participants: Iterable[object]) -> None:
+    if run.journal is None or not isinstance(run.journal, ReplayJournal):  # there no model is asked
+        check_models(participants)
 
 
 def check_models(participants: Iterable[object]) -> None:

@@ -61,6 +61,21 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class Replied:
+    """A model has answered; what it said is acted on next.
+
+    Args:
+        agent: On whose behalf it was asked.
+        request: What tells this request from another, as JSON: digests of the system message and of each tool.
+        reply: The answer, as JSON.
+    """
+
+    agent: str
+    request: Mapping[str, Any]
+    reply: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A person has answered.
 
@@ -90,7 +105,7 @@ class Closed:
     state: Mapping[str, Any]
 
 
-Record: TypeAlias = Opened | Said | Called | Answered | Closed
+Record: TypeAlias = Opened | Said | Replied | Called | Answered | Closed
 
 
 @runtime_checkable
@@ -150,6 +165,24 @@ class RunJournal(Journal, Protocol):
 
     async def release(self) -> None:
         """Called when the run is over, or has ended here: another process may go on with it."""
+        ...
+
+
+@runtime_checkable
+class ReplayJournal(Journal, Protocol):
+    """A journal that answers for the models, from what they said before: no model is asked."""
+
+    async def reply(self, conversation: str, agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the model said at this point, as in `Replied`.
+
+        Args:
+            conversation: The conversation's id.
+            agent: On whose behalf it would be asked.
+            request: What tells this request from another.
+
+        Raises:
+            ConfigError: If it was asked something else then, or nothing.
+        """
         ...
 
 

@@ -8,15 +8,16 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...core.conversation import Turn
-from ...core.errors import ModelError
+from ...core.errors import ConfigError, ModelError
 from ...core.events import TextDelta
+from ...core.journal import ReplayJournal, Replied
 from ...core.message import Message
 from ...core.protocols import PrefixHint, Reply
 from ...core.run import Run
 from ...core.steps import ModelStep, watched
 from ...core.termination import StopReason
 from ...core.usage import UsageLedger
-from ...models.cache import with_cache
+from ...models.cache import response_from_json, response_to_json, with_cache
 from ...models.cache_stores import AbstractCache
 from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
 from ...models.layer import identity_of, served_by, streaming
@@ -132,7 +133,10 @@ async def ask_model(
         show: Whether the reply is something said, whose pieces listeners may want.
     """
     pieces = show and run.wants_deltas
-    if not run.watchers:
+    journal = run.journal
+    if journal is not None and isinstance(journal, ReplayJournal):
+        response = await _replayed(journal, request, conversation, speaker)
+    elif not run.watchers:
         response = await _asked(client, request, run, conversation, speaker, pieces=pieces)
     else:
         provider, server = served_by(client)
@@ -140,7 +144,20 @@ async def ask_model(
         step = ModelStep(run, conversation, speaker, client.model, request, provider, server, params, pieces)
         with watched(step):
             step.response = response = await _asked(client, request, run, conversation, speaker, step, pieces=pieces)
+    if journal is not None:
+        from ...models.fingerprint import fingerprint  # only where it is written down
+
+        await journal.append(conversation, Replied(speaker, fingerprint(request), response_to_json(response)))
     run.record_usage(speaker, response.model, response.usage, cached=response.cached, conversation=conversation)
+    return response
+
+
+async def _replayed(journal: ReplayJournal, request: ModelRequest, conversation: str, speaker: str) -> ModelResponse:
+    from ...models.fingerprint import fingerprint
+
+    response = response_from_json(await journal.reply(conversation, speaker, fingerprint(request)))
+    if response is None:
+        raise ConfigError(f"what {speaker}'s model said was recorded by another version: record it again")
     return response
 
 
