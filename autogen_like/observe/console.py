@@ -26,7 +26,7 @@ from ..core.events import (
     TurnStarted,
 )
 from ..core.message import Message, ToolResult
-from .text import one_line, visible
+from ..core.text import one_line, visible
 
 RULE = "-" * 80
 QUIET = 10.0  # seconds without a delta after which a stream no longer keeps others from printing

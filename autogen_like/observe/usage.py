@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from ..core.message import Message
+from ..core.text import one_line
 from ..core.usage import Tally, UsageLedger
-from .text import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -27,8 +27,8 @@ from autogen_like.core.events import (
 )
 from autogen_like.core.message import Message, Text, ToolCall, ToolResult
 from autogen_like.core.termination import StopReason
+from autogen_like.core.text import one_line, visible
 from autogen_like.observe.console import ConsolePrinter
-from autogen_like.observe.text import one_line, visible
 
 RULE = "-" * 80
 
