@@ -608,7 +608,7 @@ async def test_a_server_that_ends_by_itself_takes_its_children_with_it(wayward, 
         pids = [int(pid) for pid in notes(tmp_path, "pids")[0].split()]
         os.kill(pids[0], signal.SIGKILL)
         await until(lambda: not any(running(pid) for pid in pids))
-        assert not server.session._connection.alive
+        await until(lambda: not server.session._connection.alive)
 
 
 @pytest.mark.slow

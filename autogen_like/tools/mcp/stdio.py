@@ -166,7 +166,7 @@ class Command:
                 return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
             except ValueError:
                 pass
-        shown = _visible(line)
+        shown = self._shown(line)
         if shown:
             self.first_garbage = self.first_garbage or shown[:100]
             self.garbage += 1
@@ -191,9 +191,16 @@ class Command:
                 continue  # too long for a log
             if not line:
                 return
-            shown = _visible(line)
+            shown = self._shown(line)
             self.errors.append(shown)
             log.info("%s: %s", self.name, shown)
+
+    def _shown(self, line: bytes) -> str:
+        """A line as it may be told: servers print the keys that they were given, most of all those that don't work."""
+        for name, value in self.env.items():
+            if name not in _PASSED and len(value) >= 8:  # a shorter one is a flag, and would blot ordinary words
+                line = line.replace(value.encode("utf-8", "surrogateescape"), b"***")
+        return _visible(line)
 
     async def _stop(self, process: Process, lifeline: int) -> None:
         """As the protocol has it: closes its input, waits a while, then kills it with all that it started."""

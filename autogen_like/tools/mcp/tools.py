@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ...core.background import BackgroundLoop
 from ...core.errors import ConfigError, MissingExtra
 from ...core.message import ToolCall, ToolResult
 from ...core.protocols import Tool
@@ -22,7 +23,6 @@ from ..results import failure
 from ..tool import MAX_RESULT_CHARS
 from .errors import CallFailed
 from .listing import Listed, Listing, legal_names, shortened
-from .loop import on_loop
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 60.0
 MAX_DESCRIPTION_CHARS = 1024  # what chat APIs take; some have lifted it
+_SESSIONS = BackgroundLoop("autogen_like-mcp")  # where all MCP sessions of this process live
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _MAX_PROGRESS = 1000  # reports of one call that are passed on
 _TAGS = {"readOnlyHint": "hint:read-only", "destructiveHint": "hint:destructive", "idempotentHint": "hint:idempotent"}
@@ -120,7 +121,7 @@ class McpTool:
         try:
             session, timeout = self._source.session, self._source.timeout
             told = report if context.run is not None and context.run.listening else None
-            answer = await on_loop(lambda: session.call(self._remote, arguments, timeout, told))
+            answer = await _SESSIONS.call(session.call(self._remote, arguments, timeout, told))
         except (CallFailed, ConfigError) as error:
             return failure(call, f"Error: {error}", limit)
         from .results import unpack
@@ -278,7 +279,7 @@ class McpTools:
 
         session = self._session = Session(self._way, self.connect_timeout, self._listed)
         try:
-            await on_loop(session.open)
+            await _SESSIONS.call(session.open())
             for name, reason in self.left_out.items():
                 warnings.warn(f"the tool {name!r} of the MCP server {self.name} is left out: {reason}", stacklevel=2)
         except BaseException:
@@ -295,7 +296,7 @@ class McpTools:
         """Ends the session, and the program with all that it started. Tools that are called later say so."""
         session, self._session = self._session, None
         if session is not None:
-            await on_loop(session.close)
+            await _SESSIONS.call(session.close())
 
     def __enter__(self) -> Self:
         """Connects; the same as ``async with``, for synchronous code."""
