@@ -187,10 +187,21 @@ class Conversation:
         self.began = 0
         self.silent = False
         self.paused: Pause | None = None
+        self._saved: Mapping[str, Any] = {}
 
     def snapshot(self) -> dict[str, Any]:
         """Everything needed to go on with it, as JSON: what was said, whose turn it is, whom it waits for."""
         return snapshot(self)
+
+    def state(self, run: Run[Any]) -> dict[str, Any]:
+        """What it needs to go on behind its last message, as JSON; what a journal is told with each record.
+
+        A turn that is under way isn't in it: it is taken again from its beginning.
+
+        Args:
+            run: The run that it is part of.
+        """
+        return {**self._saved, "run": run.snapshot()}
 
     def recover(self, found: Recovered, run: Run[Any]) -> None:
         """Goes on where another process ended.
@@ -277,7 +288,8 @@ class Conversation:
 
     async def _append(self, message: Message, run: Run[Any], announce: bool) -> None:
         if run.journal is not None:
-            await run.journal.append(self.id, Said(message, self._state(run)))
+            self._saved = state_of(self)
+            await run.journal.append(self.id, Said(message, self.state(run)))
         self.transcript.append(message)
         if announce and run.listening:
             run.emit(MessageAdded(self.id, message, self._recipient(message.speaker)))
@@ -328,7 +340,8 @@ class Conversation:
         if run.journal is not None:
             names = tuple(participant.name for participant in self.participants)
             past = tuple(self.transcript.messages)
-            await run.journal.append(self.id, Opened(run.key, names, self._state(run), past))
+            self._saved = state_of(self)
+            await run.journal.append(self.id, Opened(run.key, names, self.state(run), past))
         deadline = stop.deadline() if stop is not None else None
         timer = run.stop_after(deadline) if deadline is not None else None
         try:
@@ -355,13 +368,12 @@ class Conversation:
     async def _ended(self, run: Run[Any], reason: StopReason) -> None:
         try:
             if run.journal is not None:
-                await run.journal.append(self.id, Closed(reason, self._state(run)))
+                if self.paused is not None:  # whose turn it is is known, and the rule isn't asked again
+                    self._saved = state_of(self)
+                await run.journal.append(self.id, Closed(reason, self.state(run)))
         finally:
             if run.listening:
                 run.emit(ConversationEnded(self.id, reason))
-
-    def _state(self, run: Run[Any]) -> dict[str, Any]:
-        return {**state_of(self), "run": run.snapshot()}
 
     async def _loop(
         self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool

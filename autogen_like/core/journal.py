@@ -50,14 +50,15 @@ class Called:
         place: Its place among the calls of that message, from 0.
         call: The call.
         result: What came of it; None before it runs.
-        state: What has changed of the conversation's state meanwhile: to be merged into it, key by key.
+        state: The conversation's state with the result, as in `Opened`, since a chat inside the tool may have spent
+            something; None before it runs.
     """
 
     message: str
     place: int
     call: ToolCall
     result: ToolResult | None = None
-    state: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

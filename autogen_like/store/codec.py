@@ -10,13 +10,13 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from ..core.errors import ConfigError
-from ..core.journal import Answered, Called, Closed, Opened, Record, Said
+from ..core.journal import Answered, Called, Closed, Opened, Record, Replied, Said
 from ..core.message import Message, ToolCall, ToolResult
 from ..core.snapshot import message_from_json, message_to_json
 from ..core.termination import StopReason
 
-SAID, OPENED, CALLED, ANSWERED, CLOSED = "said", "opened", "called", "answered", "closed"
-KINDS = (SAID, OPENED, CALLED, ANSWERED, CLOSED)
+SAID, OPENED, REPLIED, CALLED, ANSWERED, CLOSED = "said", "opened", "replied", "called", "answered", "closed"
+KINDS = (SAID, OPENED, REPLIED, CALLED, ANSWERED, CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ def encoded(record: Record) -> Encoded:
         called: dict[str, Any] = {"message": record.message, "place": record.place, "call": _call(record.call)}
         if record.result is not None:
             called["result"] = _result_to_json(record.result)
-        return Encoded(CALLED, dumped(called))
+        return Encoded(CALLED, dumped(called), dumped(record.state) if record.state is not None else None)
+    if isinstance(record, Replied):
+        replied = {"agent": record.agent, "request": record.request, "reply": record.reply}
+        return Encoded(REPLIED, dumped(replied))
     if isinstance(record, Answered):
         answer = {"id": record.id, "agent": record.agent, "text": record.text, "approval": record.approval}
         return Encoded(ANSWERED, dumped(answer))
@@ -88,7 +91,10 @@ def decoded(kind: str, content: Mapping[str, Any], state: Mapping[str, Any] | No
         if kind == CALLED:
             call, result = content["call"], content.get("result")
             told = ToolCall(call["id"], call["name"], call["arguments"])
-            return Called(content["message"], content["place"], told, _result_from_json(result) if result else None)
+            done = _result_from_json(result) if result else None
+            return Called(content["message"], content["place"], told, done, state)
+        if kind == REPLIED:
+            return Replied(content["agent"], content["request"], content["reply"])
         if kind == ANSWERED:
             return Answered(content["id"], content["agent"], content["text"], content["approval"])
         if kind == CLOSED:

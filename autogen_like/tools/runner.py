@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ async def run_calls(
     transcript: Transcript | None = None,
     policy: ApprovalRule | None = None,
     terminal: Terminal | None = None,
+    state: Callable[[], Mapping[str, Any]] | None = None,
 ) -> tuple[ToolResult, ...]:
     """Runs the calls of one message side by side. One failing tool is one failing result.
 
@@ -46,6 +47,7 @@ async def run_calls(
         transcript: What was said so far, for tools that ask for it.
         policy: Which calls need a person's yes, beside those whose tool says so itself.
         terminal: How the agent asks at the terminal.
+        state: The conversation's state, for the run's journal.
 
     Returns:
         One result for each call, in the order of the calls.
@@ -64,7 +66,7 @@ async def run_calls(
         '5'
     """
     last = transcript.last if transcript is not None else None
-    batch = _Batch(run, conversation, speaker, last.id if last is not None else "")
+    batch = _Batch(run, conversation, speaker, last.id if last is not None else "", state)
     token = scope.set(Scope(run, conversation, speaker, transcript))
     try:
         found = [tools.get(call.name, conversation) for call in calls]
@@ -90,12 +92,21 @@ class _Batch:
         conversation: The conversation's id.
         speaker: Name of the agent that runs them.
         message: Id of the message.
+        state: The conversation's state, for the run's journal.
     """
 
-    __slots__ = ("_conversation", "_message", "_run", "_speaker")
+    __slots__ = ("_conversation", "_message", "_run", "_speaker", "_state")
 
-    def __init__(self, run: Run[Any] | None, conversation: str, speaker: str, message: str) -> None:
+    def __init__(
+        self,
+        run: Run[Any] | None,
+        conversation: str,
+        speaker: str,
+        message: str,
+        state: Callable[[], Mapping[str, Any]] | None,
+    ) -> None:
         self._run, self._conversation, self._speaker, self._message = run, conversation, speaker, message
+        self._state = state
 
     async def settled(
         self,
@@ -149,8 +160,8 @@ class _Batch:
                 result = await _answer(tool, call)
         seconds = time.perf_counter() - started
         if journal is not None:
-            spent = {"run": run.snapshot()}  # a chat inside the tool may have spent something
-            await journal.append(self._conversation, Called(self._message, place, call, result, spent))
+            state = self._state() if self._state is not None else None
+            await journal.append(self._conversation, Called(self._message, place, call, result, state))
         if run.listening:
             run.emit(ToolFinished(self._conversation, self._speaker, call, result, seconds))
         return result

@@ -89,7 +89,7 @@ class Kept:
             ids[-1],
             next(one.participants for one in mine if isinstance(one, Opened)),
             messages,
-            reduce(lambda state, one: {**state, **getattr(one, "state", {})}, mine, {}),
+            reduce(lambda state, one: getattr(one, "state", None) or state, mine, {}),
             calls,
             {answer.id: answer.text for answer in answers},
             [answer.text for answer in answers if not answer.approval],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Protocol
 
 from ...core.conversation import Turn
@@ -59,6 +60,7 @@ class ToolBackend:
             transcript=turn.transcript,
             policy=self._agent.tool_approval,
             terminal=self._agent.a_get_human_input,
+            state=partial(turn.conversation.state, turn.run),
         )
         return Message(self._agent.name, _parts_of(results), tool_results=results)
 
