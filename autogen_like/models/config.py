@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -30,7 +31,8 @@ Custom: TypeAlias = "Mapping[str, type[Any] | Callable[[dict[str, Any]], Any]]"
 """Registered custom clients by the name of their class; a function takes the entry and makes one."""
 
 _LOCAL = "local:"
-_SECRET = ("key", "token", "secret", "password", "headers")
+_SECRET = ("key", "token", "secret", "password", "headers", "query")
+_IN_ADDRESS = re.compile(r"(?<=://)[^/?#]*(?=@)|(?<=\?).+", re.DOTALL)  # who asks, and with what
 DEFAULT_RETRIES = 2
 
 
@@ -87,7 +89,7 @@ class LLMConfig(Mapping[str, Any]):
         """
         found = filter_config(self.entries, wanted)
         if not found:
-            raise ConfigError(f"no entry of the config_list matches {wanted}")
+            raise ConfigError(f"no entry of the config_list matches {_masked(wanted)}")
         return LLMConfig({key: value for key, value in self._settings.items() if key != "model"}, config_list=found)
 
 
@@ -139,9 +141,18 @@ def _checked(entry: dict[str, Any], where: str) -> dict[str, Any]:
     return entry
 
 
+class Settings(dict[str, Any]):
+    """The settings of an agent's ``llm_config``: a dict like any other, but printed without its keys."""
+
+    def __repr__(self) -> str:
+        return repr(_masked(self))
+
+
 def _masked(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: "***" if item and _is_secret(str(key)) else _masked(item) for key, item in value.items()}
+    if isinstance(value, str) and "://" in value:
+        return _IN_ADDRESS.sub("***", value)
     if isinstance(value, list | tuple):
         return [_masked(item) for item in value]
     return value

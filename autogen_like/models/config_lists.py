@@ -63,6 +63,10 @@ def config_list_from_json(
     Raises:
         ConfigError: If there is neither, or it is not a JSON list of objects.
     """
+    if "{" in env_or_file:  # not repeated: its keys would be
+        raise ConfigError(
+            "env_or_file must name an environment variable or a file; a list itself goes into 'config_list'"
+        )
     told = os.environ.get(env_or_file)
     if told and not _is_file(told):
         return filter_config(_parse(told, f"the environment variable {env_or_file}"), filter_dict)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import re
 import threading
+from base64 import b64encode
+from collections import deque
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from weakref import WeakKeyDictionary
 
 from ..core.errors import ConfigError
@@ -33,6 +36,7 @@ API_TYPES = ("openai", "azure", *SERVICES)
 # What OpenTelemetry calls them, where that is another name. Whoever else speaks OpenAI's language goes by it.
 _PROVIDERS = {"azure": "azure.ai.openai", "google": "gcp.gemini", "mistral": "mistral_ai"}
 DEFAULT_AZURE_VERSION = "2024-10-21"
+_SECRET_LENGTH = 8  # of a header's value, say: a shorter one is a flag, and would blot ordinary words
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "host.docker.internal"})
 
 
@@ -57,6 +61,7 @@ class Endpoint:
         self._config = dict(config)
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
         self._lock = threading.Lock()
+        self._given: deque[str] = deque(maxlen=4)  # the newest keys that a function gave
 
     @property
     def first_party(self) -> bool:
@@ -92,11 +97,18 @@ class Endpoint:
         return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
 
     def secrets(self) -> list[str]:
-        """Texts that must not be shown to anybody."""
-        found = [self._config.get("api_key"), self._config.get("azure_ad_token"), self._key_from_environment()]
-        if self.base_url is not None:
-            found.append(urlsplit(self.base_url).password)
-        return [secret for secret in found if isinstance(secret, str)]
+        """Texts that must not be shown to anybody, in each form that they are sent in; the longest first."""
+        config = self._config
+        found = {config.get("api_key"), config.get("azure_ad_token"), self._key_from_environment(), *self._given}
+        if self.api_type == "azure":
+            found.add(os.environ.get("AZURE_OPENAI_AD_TOKEN"))
+        found |= _of_address(self.base_url)
+        for setting in ("default_headers", "extra_headers", "default_query", "extra_query"):
+            values = config.get(setting)
+            for value in values.values() if isinstance(values, Mapping) else ():
+                found.update(word for word in str(value).split() if len(word) >= _SECRET_LENGTH)
+        texts = {secret for secret in found if isinstance(secret, str)}
+        return sorted(texts | {quote(secret, safe="") for secret in texts}, key=len, reverse=True)
 
     def client(self) -> AsyncOpenAI:
         """The client of the running event loop.
@@ -134,12 +146,15 @@ class Endpoint:
         for key in ("organization", "project", "timeout", "default_headers", "default_query"):
             if config.get(key) is not None:
                 given[key] = config[key]
+        address, basic = _without_login(self.base_url)
+        if basic is not None:  # as httpx would, but the address that it logs is then without
+            given["default_headers"] = {"Authorization": basic, **(config.get("default_headers") or {})}
         if config.get("http_client") is not None:
             given["http_client"] = _http_client(config["http_client"])
         if self.api_type != "azure":
-            return AsyncOpenAI(api_key=self._key(), base_url=self.base_url, **given)
+            return AsyncOpenAI(api_key=self._key(), base_url=address, **given)
         return AsyncAzureOpenAI(
-            azure_endpoint=str(self.base_url),
+            azure_endpoint=str(address),
             azure_deployment=self.deployment,
             api_version=config.get("api_version") or os.environ.get("OPENAI_API_VERSION") or DEFAULT_AZURE_VERSION,
             **self._azure_credentials(),
@@ -157,7 +172,7 @@ class Endpoint:
     def _key(self) -> str | Callable[[], Any]:
         key = self._config.get("api_key") or self._key_from_environment()
         if key:
-            return key
+            return self._noting(key) if callable(key) else key
         if self.base_url is not None and urlsplit(self.base_url).hostname in _LOCAL_HOSTS:
             return "none"  # a server on this machine seldom wants a key
         model, variable = self._config.get("model"), self._key_variable()
@@ -165,6 +180,18 @@ class Endpoint:
         raise ConfigError(
             f"no API key for model {model!r} at {self.host}: set {variable}, or 'api_key' in llm_config{own}"
         )
+
+    def _noting(self, give: Callable[[], Any]) -> Callable[[], Any]:
+        """A function that gives keys, with a note of what it gave, so that it can be blotted out."""
+
+        async def given() -> Any:
+            key = give()
+            key = await key if inspect.isawaitable(key) else key
+            if isinstance(key, str) and key not in self._given:
+                self._given.append(key)
+            return key
+
+        return given
 
     def check(self) -> None:
         """Checks that there are credentials.
@@ -180,11 +207,35 @@ class Endpoint:
     def _azure_credentials(self) -> dict[str, Any]:
         provider = self._config.get("azure_ad_token_provider")
         if provider is not None:
-            return {"azure_ad_token_provider": _default_azure_token_provider() if provider == "DEFAULT" else provider}
+            given = _default_azure_token_provider() if provider == "DEFAULT" else provider
+            return {"azure_ad_token_provider": self._noting(given)}
         token = self._config.get("azure_ad_token") or os.environ.get("AZURE_OPENAI_AD_TOKEN")
         if token and not self._config.get("api_key"):
             return {"azure_ad_token": token}
         return {"api_key": self._key()}
+
+
+def _without_login(address: str | None) -> tuple[str | None, str | None]:
+    """An address without user and password, and the header that says them."""
+    parts = urlsplit(address or "")
+    if not parts.username and not parts.password:
+        return address, None
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return bare, f"Basic {b64encode(login.encode()).decode()}"
+
+
+def _of_address(address: str | None) -> set[str]:
+    """The secrets in an address: who asks, as it is written, said and sent, and what its query holds."""
+    if address is None:
+        return set()
+    parts = urlsplit(address)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    sent = b64encode(f"{user}:{password}".encode()).decode() if parts.username or parts.password else ""
+    queried = (value for _, value in parse_qsl(parts.query))
+    return {parts.password or "", password, sent} | {
+        value for value in (parts.username or "", user, *queried) if len(value) >= _SECRET_LENGTH
+    }
 
 
 def _address(config: Mapping[str, Any], api_type: str) -> str | None:

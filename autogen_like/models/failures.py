@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,12 @@ class Where:
     Args:
         model: The model.
         host: The endpoint, as it may be shown.
-        secrets: Texts to blot out of what is told: endpoints have been seen to repeat the key that they refuse.
+        secrets: Gives texts to blot out of what is told: endpoints have been seen to repeat the key that they refuse.
     """
 
     model: str
     host: str
-    secrets: tuple[str, ...] = ()
+    secrets: Callable[[], Iterable[str]] = tuple
 
     def failed(
         self,
@@ -51,7 +51,7 @@ class Where:
     ) -> ModelError:
         """The error that says so; `what` goes on after the endpoint's name."""
         message = f"{self.model}: {self.host} {what}"
-        for secret in self.secrets:
+        for secret in self.secrets():
             if len(secret) >= 4:  # a shorter one is a placeholder, and would blot ordinary words
                 message = message.replace(secret, "***")
         return kind(message, status=status, retry_after=retry_after, transient=transient)

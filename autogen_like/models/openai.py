@@ -225,7 +225,7 @@ class OpenAIClient:
     def _where(self) -> Where:
         from .failures import Where
 
-        return Where(self._model, self._endpoint.host, tuple(self._endpoint.secrets()))
+        return Where(self._model, self._endpoint.host, self._endpoint.secrets)
 
     def _response(
         self, whole: Assembly, call: Call, seconds: float, screen: Screen | None = None, raw: Any = None
