@@ -19,7 +19,7 @@ from ..core.sync import run as run_sync
 from ..core.termination import StopCondition
 from ..core.usage import UsageLedger
 from ..models.client import ModelClient
-from ..models.config import check_config, client_from
+from ..models.config import Settings, check_config, client_from
 from ..models.custom import activate
 from ..tools.approval import ApprovalRule
 from ..tools.toolbox import ToolSource
