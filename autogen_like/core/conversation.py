@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded, TranscriptError
+from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded, ReplayDiffers, TranscriptError
 from .events import ConversationEnded, ConversationStarted, Event, HumanRequested, MessageAdded, Notice, TurnStarted
 from .journal import Closed, Opened, Recovered, Said
 from .message import Message, ToolResult
@@ -445,7 +445,7 @@ class Conversation:
     async def _next_speaker(self, run: Run[Any], index: int) -> Participant | StopReason:
         try:
             return await self.rule.next(self)
-        except ConversationError:
+        except (ConversationError, ReplayDiffers):
             raise
         except PersonNeeded as need:
             cure = ConfigError(f'{need}; choosing a speaker can\'t pause: pass human="events" or an async function')
@@ -480,7 +480,7 @@ class Conversation:
                 return await speaker.reply(turn)
             with run.at(str(len(self.transcript))):
                 return await speaker.reply(turn)
-        except PersonNeeded:
+        except (PersonNeeded, ReplayDiffers):
             raise
         except Exception as error:
             raise self._error(error, speaker.name, turn.backend, index) from error

@@ -119,6 +119,22 @@ class ExecutorUnavailable(AutogenLikeError):
     """What runs code went away, or no longer answers: an engine that stopped, say. Says how to go on."""
 
 
+class ReplayDiffers(AutogenLikeError, AssertionError):
+    """What is replayed went another way than what was recorded. Says where, and how.
+
+    Args:
+        where: The conversation and the message.
+        what: What differs, then and now.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+        self.where, self.what = where, what
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.where, self.what)
+
+
 class TranscriptError(AutogenLikeError, ValueError):
     """A message does not fit the transcript (a tool result that answers no call, say)."""
 

@@ -171,9 +171,9 @@ class RunJournal(Journal, Protocol):
 
 @runtime_checkable
 class ReplayJournal(Journal, Protocol):
-    """A journal that answers for the models, from what they said before: no model is asked."""
+    """A journal that knows how it went: it answers for models, people and tools, and none of them is asked."""
 
-    async def reply(self, conversation: str, agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def reply(self, conversation: str, agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the model said at this point, as in `Replied`.
 
         Args:
@@ -182,7 +182,29 @@ class ReplayJournal(Journal, Protocol):
             request: What tells this request from another.
 
         Raises:
-            ConfigError: If it was asked something else then, or nothing.
+            ReplayDiffers: If it was asked something else then, or nothing.
+        """
+        ...
+
+    def answer(self, conversation: str, agent: str) -> str:
+        """What the person said when this agent asked at this point.
+
+        Args:
+            conversation: The conversation's id.
+            agent: Who asks.
+
+        Raises:
+            ReplayDiffers: If nobody was asked then.
+        """
+        ...
+
+    def result(self, conversation: str, message: str, place: int) -> ToolResult | None:
+        """What came of a tool call; None where the tool is to be run.
+
+        Args:
+            conversation: The conversation's id.
+            message: Id of the message that makes the call.
+            place: Its place among the calls of that message.
         """
         ...
 

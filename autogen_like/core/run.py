@@ -23,14 +23,16 @@ from .events import (
     TextDelta,
     UsageReported,
 )
-from .journal import Answered, Journal
+from .journal import Answered, Journal, ReplayJournal
 from .limits import Limits
 from .message import ToolResult, new_id
-from .steps import RunStep, Watcher, watched, watchers_of
+from .step_log import StepLog
+from .steps import RunStep, Watcher, watch_all, watched, watchers_of
 from .termination import StopReason
 from .usage import Usage, UsageLedger, combined
 
 log = logging.getLogger("autogen_like")
+watch_all(StepLog())  # costs a look at a level, for each run that isn't nested
 T = TypeVar("T")
 _PIECES = (TextDelta, CodeOutput)  # of something that is told whole later: what may be dropped
 Ask = Callable[[HumanRequested], Coroutine[Any, Any, str]]
@@ -312,6 +314,8 @@ class Run(Generic[T]):
         known = self.answers.get(request.id)
         if known is not None:  # given while the run was paused
             return known
+        if self.journal is not None and isinstance(self.journal, ReplayJournal):
+            return self.journal.answer(request.conversation, request.agent)
         if self.human == "pause":
             if self.listening:
                 self.emit(request)

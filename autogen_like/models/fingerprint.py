@@ -36,35 +36,6 @@ def fingerprint(request: ModelRequest) -> dict[str, Any]:
     }
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """In words, what differs between the fingerprints of two requests.
-
-    Args:
-        before: Of the one.
-        now: Of the other.
-
-    Example:
-        >>> before, now = ({"system": "a", "tools": {"look": tool}} for tool in ("1", "2"))
-        >>> differences(before, now)
-        ["the tool 'look' is described otherwise"]
-    """
-    found = []
-    for part, said in (
-        ("system", "the system message differs"),
-        ("tool_choice", "tool_choice differs"),
-        ("constraint", "the form asked for differs"),
-    ):
-        if before.get(part) != now.get(part):
-            found.append(said)
-    for kind, one in (("tools", "the tool"), ("params", "the setting")):
-        old, new = before.get(kind) or {}, now.get(kind) or {}
-        found += [f"{one} {name!r} is new" for name in new if name not in old]
-        found += [f"{one} {name!r} is gone" for name in old if name not in new]
-        otherwise = "is described otherwise" if kind == "tools" else "differs"
-        found += [f"{one} {name!r} {otherwise}" for name in new if name in old and old[name] != new[name]]
-    return found
-
-
 def _of_tools(tools: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """By name. Agents offer the same list request after request, so it is gone through once."""
     if not tools:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.events import ToolFinished, ToolStarted
-from ..core.journal import Called
+from ..core.journal import Called, ReplayJournal
 from ..core.message import ToolCall, ToolResult
 from ..core.protocols import Tool
-from ..core.run import Run
+from ..core.run import Run, branch
 from ..core.steps import ToolStep, watched
 from ..core.transcript import Transcript
 from .approval import UNCERTAIN, ApprovalRule, Approvals, Terminal, needs_approval
@@ -117,10 +117,12 @@ class _Batch:
     ) -> Mapping[int, ToolResult]:
         """Results of calls that won't run: they did before the process ended, or a person said no."""
         recovered = self._run.recovered if self._run is not None else {}
-        done: dict[int, ToolResult] = {}
+        done = self._replayed(len(calls))
         delicate: dict[int, ToolCall] = {}
         uncertain: set[int] = set()
         for place, tool in enumerate(tools):
+            if place in done:
+                continue
             key = (self._message, place)
             if key in recovered:
                 result = recovered[key]
@@ -142,6 +144,14 @@ class _Batch:
             done |= await asking.refused(delicate, uncertain)
         return done
 
+    def _replayed(self, calls: int) -> dict[int, ToolResult]:
+        """What came of the calls in the run that is being replayed."""
+        journal = self._run.journal if self._run is not None else None
+        if journal is None or not isinstance(journal, ReplayJournal):
+            return {}
+        results = {place: journal.result(self._conversation, self._message, place) for place in range(calls)}
+        return {place: result for place, result in results.items() if result is not None}
+
     async def run_one(self, place: int, call: ToolCall, tool: Tool | None) -> ToolResult:
         """Runs one call; what it does is written before anybody hears of it."""
         run = self._run
@@ -156,7 +166,7 @@ class _Batch:
         if journal is None:
             result = await _answer(tool, call)
         else:
-            with run.at(f"{self._message}.{place}"):
+            with branch(str(place)):
                 result = await _answer(tool, call)
         seconds = time.perf_counter() - started
         if journal is not None:

@@ -135,7 +135,7 @@ async def ask_model(
     pieces = show and run.wants_deltas
     journal = run.journal
     if journal is not None and isinstance(journal, ReplayJournal):
-        response = await _replayed(journal, request, conversation, speaker)
+        response = _replayed(journal, request, conversation, speaker)
     elif not run.watchers:
         response = await _asked(client, request, run, conversation, speaker, pieces=pieces)
     else:
@@ -152,10 +152,10 @@ async def ask_model(
     return response
 
 
-async def _replayed(journal: ReplayJournal, request: ModelRequest, conversation: str, speaker: str) -> ModelResponse:
+def _replayed(journal: ReplayJournal, request: ModelRequest, conversation: str, speaker: str) -> ModelResponse:
     from ...models.fingerprint import fingerprint
 
-    response = response_from_json(await journal.reply(conversation, speaker, fingerprint(request)))
+    response = response_from_json(journal.reply(conversation, speaker, fingerprint(request)))
     if response is None:
         raise ConfigError(f"what {speaker}'s model said was recorded by another version: record it again")
     return response
