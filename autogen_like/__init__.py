@@ -11,10 +11,13 @@ Example:
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._version import __version__
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet, until somebody wants to see it
 
 if TYPE_CHECKING:
     # The same names as in _MODULES, for type checkers and editors; tests/packaging holds the two together.

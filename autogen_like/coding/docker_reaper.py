@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from .docker_engine import Gone, engine_errors
 if TYPE_CHECKING:
     from docker import APIClient
 
+_LOG = logging.getLogger(__name__)
 OWNER = "autogen_like.owner"
 _PROC = Path("/proc")
 
@@ -63,6 +65,7 @@ def reap(client: APIClient) -> list[str]:
         if is_dead(container["Labels"].get(OWNER, "")):
             remove(client, container["Id"])
             removed.append(container["Id"])
+            _LOG.info("a container of a program that crashed is removed: %s", container["Id"][:12])
     return removed
 
 

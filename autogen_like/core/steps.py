@@ -145,7 +145,7 @@ def watchers_of(parent: Run[Any] | None) -> tuple[Watcher, ...]:
     """Who watches a new run: who watches the run around it, or whoever watches all."""
     if parent is not None:
         return parent.watchers
-    return tuple(watcher for watcher in _everywhere if watcher.active) if _everywhere else ()
+    return tuple(watcher for watcher in _everywhere if watcher.active)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from ..core.errors import ConfigError, ModelError
 from .client import Capabilities, Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
 from .layer import check_client, identity_of, served_by, streaming
+
+_log = logging.getLogger(__name__)
 
 
 class Fallback:
@@ -87,7 +90,7 @@ class Fallback:
             try:
                 response = await client.complete(request)
             except ModelError as error:
-                errors.append(error)
+                self._failed(client, error, errors)
                 continue
             if self._accept is None or self._accept(response):
                 return response
@@ -114,7 +117,7 @@ class Fallback:
             except ModelError as error:
                 if shown:
                     raise
-                errors.append(error)
+                self._failed(client, error, errors)
                 continue
             if self._accept is None:
                 return
@@ -130,6 +133,12 @@ class Fallback:
         """Frees the connections of all clients."""
         for client in self.clients:
             await client.aclose()
+
+    def _failed(self, client: ModelClient, error: ModelError, errors: list[ModelError]) -> None:
+        errors.append(error)
+        if len(errors) < len(self.clients):
+            about = {"model": client.model, "status": error.status}
+            _log.warning("%s failed, the next model of the list is asked: %s", client.model, error, extra=about)
 
     def _summed(self, errors: list[ModelError]) -> ModelError:
         if len(errors) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from ..core.errors import ConfigError
 from .client import ModelClient, ModelRequest, ModelResponse, StreamItem
 from .layer import Layer, streaming
+
+_log = logging.getLogger(__name__)
 
 
 class RateLimit(Layer):
@@ -83,6 +86,7 @@ class RateLimit(Layer):
                 self._next_request = due + self._gap
                 wait = due - now
         if wait > 0:
+            _log.info("%s is asked in %.1f s, for its limit of requests", self.model, wait, extra={"wait": wait})
             await self._sleep(wait)
         while self._token_seconds is not None:  # others may have spent more while this one slept
             with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from ..core.errors import ConfigError, ModelError
 from .client import Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
 from .layer import Layer, streaming
+
+_log = logging.getLogger(__name__)
 
 
 class Retry(Layer):
@@ -73,6 +76,7 @@ class Retry(Layer):
                 wait = self._wait(error, attempt, started)
                 if wait is None:
                     raise
+                self._tell(error, attempt, wait)
             attempt += 1
             await self._sleep(wait)
 
@@ -90,10 +94,15 @@ class Retry(Layer):
                 wait = None if shown else self._wait(error, attempt, started)
                 if wait is None:
                     raise
+                self._tell(error, attempt, wait)
             else:
                 return
             attempt += 1
             await self._sleep(wait)
+
+    def _tell(self, error: ModelError, attempt: int, wait: float) -> None:
+        about = {"model": self.model, "status": error.status, "attempt": attempt + 1, "wait": wait}
+        _log.warning("retry %d of %d in %.1f s: %s", attempt + 1, self.retries, wait, error, extra=about)
 
     def _wait(self, error: ModelError, attempt: int, started: float) -> float | None:
         """Seconds to wait before the next attempt, or None when there is to be none."""

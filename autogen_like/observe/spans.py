@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -14,8 +13,8 @@ from opentelemetry import context, metrics, trace
 from opentelemetry.trace import ProxyTracerProvider, Span, SpanKind, Status, StatusCode
 
 from .._version import __version__
-from ..core.errors import ConversationError, PersonNeeded
 from ..core.message import Message
+from ..core.step_log import failure
 from ..core.steps import CodeStep, ConversationStep, ModelStep, RunStep, Step, ToolStep, TurnStep
 from . import attributes as told
 from .content import Redact
@@ -249,18 +248,6 @@ class Spans:
         timed.span.set_attribute("error.type", kind)
         said = self._redact(text) if self._redact is not None and text else None
         timed.span.set_status(Status(StatusCode.ERROR, said))
-
-
-def failure(error: BaseException) -> str | None:
-    """What kind of failure an exception is: an HTTP status, "cancelled", or its class; None where it is none."""
-    if isinstance(error, ConversationError) and error.__cause__ is not None:
-        return failure(error.__cause__)
-    if isinstance(error, PersonNeeded):
-        return None
-    if isinstance(error, asyncio.CancelledError):
-        return "cancelled"
-    status = getattr(error, "status", None)
-    return str(status) if isinstance(status, int) else type(error).__name__
 
 
 _WRAPS: Mapping[type[Step], Callable[[Spans, Any], AbstractContextManager[None]]] = {
