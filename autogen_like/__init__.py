@@ -163,6 +163,11 @@ if TYPE_CHECKING:
     from .observe.tracing import instrument as instrument
     from .observe.usage import print_usage as print_usage
     from .observe.usage import usage_table as usage_table
+    from .store.errors import Leased as Leased
+    from .store.errors import LeaseLost as LeaseLost
+    from .store.errors import StoreError as StoreError
+    from .store.store import Store as Store
+    from .store.stored_run import StoredRun as StoredRun
     from .tools.approval import NeedsApproval as NeedsApproval
     from .tools.context import ToolContext as ToolContext
     from .tools.mcp.errors import McpError as McpError
@@ -318,6 +323,11 @@ _MODULES = {
     "instrument": "autogen_like.observe.tracing",
     "print_usage": "autogen_like.observe.usage",
     "usage_table": "autogen_like.observe.usage",
+    "LeaseLost": "autogen_like.store.errors",
+    "Leased": "autogen_like.store.errors",
+    "StoreError": "autogen_like.store.errors",
+    "Store": "autogen_like.store.store",
+    "StoredRun": "autogen_like.store.stored_run",
     "NeedsApproval": "autogen_like.tools.approval",
     "ToolContext": "autogen_like.tools.context",
     "McpError": "autogen_like.tools.mcp.errors",

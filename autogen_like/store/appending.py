@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _sqlalchemy  # noqa: F401  isort: skip
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Dialect, bindparam, delete, func, insert, select, update
 
 from ..core.message import Message
 from .codec import CLOSED, OPENED, SAID, Encoded, encoded_message
 from .errors import LeaseLost
 from .held import Held, Known
 from .jobs import Job
+from .prepared import Prepared
 from .schema import conversations, now, openings, records, runs
 
 
@@ -60,16 +61,24 @@ _FENCE_ONE = (
 _INSERT = insert(records)
 
 
+class Statements:
+    """What is run for every record, in the words of one database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.fence, self.insert = Prepared(_FENCE_ONE, dialect), Prepared(_INSERT, dialect)
+
+
 class Appending:
     """Appends of one transaction. Nothing of what this process knows changes before `committed`.
 
     Args:
         connection: In a transaction that may write.
         lease: Seconds that leases last.
+        statements: Those of the database.
     """
 
-    def __init__(self, connection: Connection, lease: float) -> None:
-        self._connection, self._lease = connection, lease
+    def __init__(self, connection: Connection, lease: float, statements: Statements) -> None:
+        self._connection, self._lease, self._statements = connection, lease, statements
         self._planned: dict[str, tuple[Held, _Planned]] = {}
         self._rows: list[dict[str, Any]] = []
 
@@ -107,7 +116,7 @@ class Appending:
 
     def _insert(self) -> None:
         if self._rows:
-            self._connection.execute(_INSERT, self._rows)
+            self._statements.insert(self._connection, self._rows)
 
     def is_written(self, connection: Connection) -> bool:
         """Whether all of it is in the database, where nobody saw whether it was committed."""
@@ -127,11 +136,12 @@ class Appending:
         values: dict[str, Any] = {"lease": self._lease}
         if len(held) == 1:
             ((owner, run),) = held.items()
-            found = self._connection.execute(_FENCE_ONE, values | {"run_number": run.run, "run_owner": owner})
+            values |= {"run_number": run.run, "run_owner": owner}
+            found: Iterable[Any] = self._statements.fence(self._connection, [values])
         else:
             values |= {"owners": list(held), "numbers": [run.run for run in held.values()]}
             found = self._connection.execute(_FENCE, values)
-        for owner, at in found.all():
+        for owner, at in found:
             self._planned[owner] = held[owner], _Planned(at, held[owner].records, {})
 
     def _add(self, held: Held, planned: _Planned, conversation: str, record: Encoded, at: float) -> None:

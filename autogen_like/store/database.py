@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
 from . import _sqlalchemy  # noqa: F401  isort: skip
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..core.errors import ConfigError, MissingExtra
 from .errors import StoreError
@@ -62,6 +62,7 @@ class Database:
         self._url = _checked(url)
         self._durability, self._patience = durability, patience
         self._engine: Engine | None = None
+        self._driver: Any = sqlite3
         self.read_only = False
         self.name = self._url.set(query={}).render_as_string(hide_password=True)
 
@@ -73,6 +74,7 @@ class Database:
             ConfigError: If a newer release wrote it.
         """
         engine = self._connect()
+        self._driver = engine.dialect.loaded_dbapi
         try:
             with self.explained():
                 with engine.connect() as connection, connection.begin():
@@ -116,9 +118,20 @@ class Database:
         def begin(connection: Connection) -> None:
             # Who means to write says so at once: a reader that turns writer may find that it can't.
             writes = connection.get_execution_options().get("writes")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
         return engine
+
+    @property
+    def dialect(self) -> Dialect:
+        """The words that it knows."""
+        assert self._engine is not None  # noqa: S101 - it was opened
+        return self._engine.dialect
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What is raised where it fails."""
+        return SQLAlchemyError, self._driver.Error
 
     @property
     def is_postgres(self) -> bool:
@@ -147,10 +160,10 @@ class Database:
         """Turns errors of the database that are raised inside into `StoreError`."""
         try:
             yield
-        except SQLAlchemyError as error:
+        except self.errors as error:
             raise self.explanation(error) from error
 
-    def explanation(self, error: SQLAlchemyError) -> StoreError:
+    def explanation(self, error: Exception) -> StoreError:
         """What an error of the database means, without what was being written."""
         origin = getattr(error, "orig", None) or error
         code = getattr(origin, "sqlite_errorcode", None)
@@ -159,16 +172,17 @@ class Database:
         meaning = f"{said.format(patience=self._patience)} ({detail})" if said else detail
         return StoreError(f"{self.name}: {meaning}")
 
-    def passes(self, error: SQLAlchemyError) -> bool:
+    def passes(self, error: Exception) -> bool:
         """Whether an error is one of a server that is away, or busy with others, and may be back in a moment."""
-        if not self.is_postgres or not isinstance(error, DBAPIError):
+        origin = getattr(error, "orig", None) or error
+        if not self.is_postgres or not isinstance(origin, self._driver.OperationalError | self._driver.InterfaceError):
             return False
-        state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or state is None or state.startswith(_AWAY)
+        state = getattr(origin, "sqlstate", None)
+        return state is None or state.startswith(_AWAY)
 
-    def is_its_own(self, error: SQLAlchemyError) -> bool:
+    def is_its_own(self, error: Exception) -> bool:
         """Whether an error is the database's, which nothing can be written to, and not that of one record."""
-        origin = getattr(error, "orig", None)
+        origin = getattr(error, "orig", None) or error
         code = getattr(origin, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE
 

@@ -37,17 +37,18 @@ class Job:
         Who is cancelled meanwhile either takes it back, so that it is never written, or still gets its result; the
         cancellation then comes at the next wait. So what raises was not written.
         """
-        cancelled = False
+        try:
+            return await self._done
+        except asyncio.CancelledError:
+            self._left = True  # in this order: either the thread sees this, or we see that it has begun
+            if not self._begun:
+                raise
+        if self._done.cancelled():
+            self._done = self.loop.create_future()
         while not self._done.done():
-            try:
+            with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait((self._done,))
-            except asyncio.CancelledError:
-                self._left = True  # in this order: either the thread sees this, or we see that it has begun
-                if not self._begun:
-                    raise
-                cancelled = True
-        if cancelled:
-            self._cancel_later()
+        self._cancel_later()
         return self._done.result()
 
     def _cancel_later(self) -> None:
@@ -58,6 +59,8 @@ class Job:
 
     def settle(self, outcome: object) -> None:
         """Called on its loop, with the result or the error."""
+        if self._done.cancelled():  # and whoever waited hasn't noticed yet
+            self._done = self.loop.create_future()
         if isinstance(outcome, BaseException):
             self._done.set_exception(outcome)
         else:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from ..core.errors import AutogenLikeError, ConfigError
 from ..core.journal import Said
 from ..core.message import new_id
-from .appending import Appending
+from .appending import Appending, Statements
 from .codec import KINDS, OPENED, Encoded, decoded, dumped, encoded, encoded_message, loaded, plain
 from .held import Held, new_owner, release
 from .listing import number_of
@@ -155,7 +155,7 @@ def insert_run(connection: Connection, head: Mapping[str, Any], old: Sequence[_O
     ).scalar_one()  # fmt: skip
     held = Held(number, id, owner)
     names = {name: _free_name(connection, name) for name in {name for name, *_ in old}}
-    appending = Appending(connection, 0.0)
+    appending = Appending(connection, 0.0, Statements(connection.dialect))
     appending.write_old(held, ((names[name], at, record) for name, at, record in old))
     reason = head.get("reason")
     release(connection, held, reason)

@@ -14,12 +14,10 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..core.errors import AutogenLikeError
-from .appending import Append, Appending
+from .appending import Append, Appending, Statements
 from .database import Database
-from .errors import StoreError
 from .held import Held, renew
 from .jobs import Job, settle
 
@@ -39,6 +37,7 @@ class Writer:
 
     def __init__(self, database: Database, lease: float, patience: float) -> None:
         self._database, self._lease, self._patience = database, lease, patience
+        self._statements = Statements(database.dialect)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._connection: Connection | None = None
         self.held: dict[str, Held] = {}  # by owner; only this thread changes it
@@ -93,7 +92,7 @@ class Writer:
         if held:
             try:
                 self._transaction(lambda connection: renew(connection, held, self._lease))
-            except (SQLAlchemyError, StoreError):  # who writes next learns why
+            except self._database.errors:  # who writes next learns why
                 self._disconnect()
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
@@ -111,7 +110,7 @@ class Writer:
         """What came of each job: its result, or an error."""
         try:
             return self._patiently(jobs)
-        except SQLAlchemyError as error:
+        except self._database.errors as error:
             self._disconnect()
             if len(jobs) > 1 and not self._database.is_its_own(error) and not self._database.passes(error):
                 return [outcome for job in jobs for outcome in self._written([job])]  # one of them can't be written
@@ -123,13 +122,13 @@ class Writer:
     def _patiently(self, jobs: Sequence[Job]) -> Sequence[tuple[Job, object]]:
         """Writes them, and again where the server went away meanwhile, unless they were written after all."""
         until = time.monotonic() + self._patience
-        tried, attempt = False, _Attempt(jobs, self._lease)
+        tried, attempt = False, _Attempt(jobs, self._lease, self._statements)
         while True:
             try:
                 if not (tried and self._transaction(attempt.is_written)):
-                    tried, attempt = True, _Attempt(jobs, self._lease)
+                    tried, attempt = True, _Attempt(jobs, self._lease, self._statements)
                     self._transaction(attempt.write)
-            except SQLAlchemyError as error:
+            except self._database.errors as error:
                 self._disconnect()
                 if not self._database.passes(error) or time.monotonic() >= until:
                     raise
@@ -144,10 +143,11 @@ class _Attempt:
     Args:
         jobs: The jobs.
         lease: Seconds that leases last.
+        statements: Those of the database.
     """
 
-    def __init__(self, jobs: Sequence[Job], lease: float) -> None:
-        self._jobs, self._lease = jobs, lease
+    def __init__(self, jobs: Sequence[Job], lease: float, statements: Statements) -> None:
+        self._jobs, self._lease, self._statements = jobs, lease, statements
         self._outcomes: list[tuple[Job, object]] = []
         self._appending: Appending | None = None
 
@@ -158,7 +158,7 @@ class _Attempt:
                 self._outcomes.append((job, _tried(job.work, connection)))
         appends = [job for job in self._jobs if isinstance(job, Append)]
         if appends:
-            self._appending = Appending(connection, self._lease)
+            self._appending = Appending(connection, self._lease, self._statements)
             self._outcomes.extend(zip(appends, self._appending.write(appends), strict=True))
 
     def is_written(self, connection: Connection) -> bool:

@@ -1,6 +1,7 @@
 """For tests of programs that use this package: a server that behaves as OpenAI's does, and checks of protocols."""
 
 from .conformance import check_cache, check_model_client
+from .journal_checks import check_journal
 from .openai_faults import FAULTS
 from .openai_reply import Reply
 from .openai_server import OpenAIServer, Recorded
@@ -15,6 +16,7 @@ __all__ = [
     "Reply",
     "check_backend",
     "check_cache",
+    "check_journal",
     "check_model_client",
     "check_selector",
 ]
