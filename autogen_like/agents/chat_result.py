@@ -31,6 +31,7 @@ class ChatResult:
         messages: What was said, as `Message` objects.
         usage_by_agent: Tokens and cost by agent.
         paused: How to go on, where it waits for a person.
+        run_id: The id of the run that it is the result of: by it a store knows it.
     """
 
     chat_id: Any = None
@@ -42,6 +43,7 @@ class ChatResult:
     messages: tuple[Message, ...] = field(default=(), repr=False)
     usage_by_agent: Mapping[str, UsageLedger] = field(default_factory=dict, repr=False)
     paused: PausedChat | None = field(default=None, repr=False)
+    run_id: str = field(default="", repr=False)
 
 
 def cost_of(ledger: UsageLedger) -> dict[str, dict[str, Any]]:

@@ -211,6 +211,7 @@ class ChatsMixin(HistoryMixin):
             messages=tuple(chat.transcript),
             usage_by_agent=run.usage_by_agent,
             paused=paused,
+            run_id=run.id,
         )
 
     def _paused(self, run: Run[ChatResult], chat: Conversation, recipient: Any, options: ChatOptions) -> PausedChat:

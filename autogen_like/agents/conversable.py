@@ -193,6 +193,12 @@ class ConversableAgent(UsageMixin, ToolkitMixin, ChainMixin):
 
     _context: Context | None = None
 
+    def reset(self) -> None:
+        """Forgets all conversations, counters, the state of reply functions, and what code that it ran left behind."""
+        super().reset()
+        if self.code_executor is not None:
+            self.code_executor.restart()
+
     def update_system_message(self, system_message: str) -> None:
         """Changes what the model is told about itself."""
         self.system_message = system_message

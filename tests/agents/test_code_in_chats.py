@@ -143,6 +143,18 @@ def test_images_and_files_of_a_result_are_parts_of_what_is_said():
     assert said[1]["image_url"]["url"] == Artist.parts[0].url
 
 
+def test_a_reset_agent_restarts_what_runs_its_code():
+    class Counted(Artist):
+        restarts = 0
+
+        def restart(self) -> None:
+            self.restarts += 1
+
+    executor = Counted()
+    UserProxyAgent("artist", code_execution_config={"executor": executor}).reset()
+    assert executor.restarts == 1
+
+
 def test_an_error_goes_back_and_the_code_is_mended(tmp_path):
     wrong, right = "```python\nprint(1 / 0)\n```", "```python\nprint(1 / 2)\n```"
     result = runner(tmp_path).initiate_chat(bob(wrong, right, "TERMINATE"), message="go", silent=True)

@@ -328,7 +328,7 @@ async def test_a_run_that_has_ended_gives_its_result_again_and_asks_nobody():
     run = two(world, store=memory)
     expected = await run
     records = len(memory.records)
-    result = await two(world, store=memory, resume=run.id)
+    result = await two(world, store=memory, resume=expected.run_id)
     assert (told(result), result.summary, result.stop_reason) == (
         told(expected),
         expected.summary,
