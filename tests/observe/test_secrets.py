@@ -30,6 +30,7 @@ from autogen_like import (
     GroupChatManager,
     LLMConfig,
     McpTools,
+    Store,
     UserProxyAgent,
     config_list_from_json,
     instrument,
@@ -210,8 +211,8 @@ async def close(*agents: ConversableAgent) -> None:
 async def chat(out: Everything, telemetry: Telemetry, agent: ConversableAgent, folder: Path, *, stream: bool) -> None:
     """A chat with the agent, and all that comes of it."""
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
-    with Cache.disk(cache_path_root=str(folder / "cache")) as cache:
-        run = user.run(agent, "Hello", max_turns=1, cache=cache)
+    with Cache.disk(cache_path_root=str(folder / "cache")) as cache, Store(f"sqlite:///{folder / 'chats.db'}") as store:
+        run = user.run(agent, "Hello", max_turns=1, cache=cache, store=store)
         console = io.StringIO()
         run.subscribe(out.event, deltas=stream)
         run.subscribe(ConsolePrinter(console, stream=stream), deltas=stream)
@@ -223,6 +224,8 @@ async def chat(out: Everything, telemetry: Telemetry, agent: ConversableAgent, f
         else:
             out.add("results", repr(result), str(result), pickle.dumps(result))
         out.add("consoles", console.getvalue())
+        for kept in await store.runs():
+            out.add("exports", *[line async for line in store.export_lines(kept.id)])
     out.add("reprs", repr(agent), str(agent), repr(agent.model_client), repr(agent.llm_config), repr(run))
     out.add("reprs", repr(agent.backends), repr(agent.chat_messages))
     for kept in (one for one in folder.rglob("*") if one.is_file()):
@@ -311,6 +314,7 @@ async def test_a_conversations_state_holds_no_secret(out, telemetry, tmp_path, m
     with Echo(*ANSWERS["a reply"]) as echo:
         agent = AssistantAgent("ada", llm_config=endpoint(secrets, echo.port))
         await chat(out, telemetry, agent, tmp_path, stream=False)
+    assert out.parts["exports"]
     out.add("snapshots", *(json.dumps(conversation.snapshot()) for conversation in taken))
     assert taken
     assert out.leaks(secrets) == {}
