@@ -166,6 +166,8 @@ if TYPE_CHECKING:
     from .store.errors import Leased as Leased
     from .store.errors import LeaseLost as LeaseLost
     from .store.errors import StoreError as StoreError
+    from .store.export import export_html as export_html
+    from .store.export import export_markdown as export_markdown
     from .store.store import Store as Store
     from .store.stored_run import StoredRun as StoredRun
     from .tools.approval import NeedsApproval as NeedsApproval
@@ -326,6 +328,8 @@ _MODULES = {
     "LeaseLost": "autogen_like.store.errors",
     "Leased": "autogen_like.store.errors",
     "StoreError": "autogen_like.store.errors",
+    "export_html": "autogen_like.store.export",
+    "export_markdown": "autogen_like.store.export",
     "Store": "autogen_like.store.store",
     "StoredRun": "autogen_like.store.stored_run",
     "NeedsApproval": "autogen_like.tools.approval",

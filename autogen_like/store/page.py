@@ -130,6 +130,8 @@ def _spoken(spoken: Spoken, anchor: str, colors: dict[str, int]) -> Iterator[str
     yield from _content(message)
     for call in message.tool_calls:
         yield from _call(call)
+    if not (message.content or message.tool_calls or message.tool_results):
+        yield '<p class="label">nothing</p>'
     yield "</article>"
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
-from ._version import __version__
-from .core.errors import AutogenLikeError
+from .._version import __version__
+from ..core.errors import AutogenLikeError
+from ..core.text import visible
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,14 +23,16 @@ def build_parser() -> argparse.ArgumentParser:
         >>> build_parser().prog
         'autogen-like'
     """
-    from .agents import mcp_cli
-    from .serving import library_cli
+    from ..agents import mcp_cli
+    from ..serving import library_cli
+    from . import runs
 
     parser = argparse.ArgumentParser(prog="autogen-like", description="Agents that converse, and their local models.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     library_cli.add_commands(commands)
     mcp_cli.add_commands(commands)
+    runs.add_commands(commands)
     return parser
 
 
@@ -38,15 +43,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after the program's name; those of this process by default.
 
     Returns:
-        The exit status: 0 where it went well, 1 where an error was told on stderr, 130 where it was interrupted.
-        Wrong usage raises `SystemExit` with status 2, as argparse does.
+        The exit status: 0 where it went well, 1 where an error was told on stderr, 130 where it was interrupted, 141
+        where whoever read its output has left. Wrong usage raises `SystemExit` with status 2, as argparse does.
     """
     arguments = build_parser().parse_args(argv)
     try:
         status: int | None = arguments.run(arguments)
     except AutogenLikeError as error:
-        print(f"autogen-like: {error}", file=sys.stderr)
+        print(f"autogen-like: {visible(str(error))}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):  # so that the interpreter can't fail to write the rest when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
