@@ -14,7 +14,7 @@ from typing import Any
 
 from _model import start
 
-from autogen_like import AssistantAgent, instrument
+from autogen_like import AssistantAgent, Limits, instrument
 
 try:
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -31,7 +31,7 @@ def to_celsius(fahrenheit: float) -> float:
 
 async def ask(agent: AssistantAgent, question: str) -> str:
     """Asks, lets the agent run its tools, and returns the answer."""
-    return str((await agent.run(message=question)).summary)
+    return str((await agent.run(message=question, limits=Limits(turns=4))).summary)
 
 
 def show(spans: Sequence[ReadableSpan], parent: int | None = None, depth: int = 0) -> None:
