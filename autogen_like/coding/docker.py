@@ -17,7 +17,7 @@ from ..core.sync import in_worker
 from .commandline import MAX_OUTPUT, CommandLineCodeExecutor, one_at_a_time
 from .docker_container import BEGUN, FUNCTIONS, KEEPER, WORK, Box, Container
 from .docker_end import copy_out, drop, finish
-from .docker_engine import connect, ensure_image
+from .docker_engine import Gone, connect, ensure_image
 from .docker_run import NotBegun, Run, uninterrupted
 from .docker_settings import NOBODY, checked_user, owner_of, size_of
 from .functions import UserFunction
@@ -210,12 +210,17 @@ class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
         """Starts the container, and sees to its end; on a worker thread."""
         container = Container(connect(), box)
         self._end = weakref.finalize(self, drop, container, box, self._copied_to)
-        self._container = container
         if self.functions:
             path = f"{FUNCTIONS}/{self.functions_module}.py"
-            said = b"".join(container.run((), path=path, content=self._functions.source.encode(), user=KEEPER))
+            try:
+                said = b"".join(container.run((), path=path, content=self._functions.source.encode(), user=KEEPER))
+            except Gone as error:
+                said = str(error).encode()
             if said != BEGUN:
+                self._end.detach()
+                finish(container, box, None)
                 raise ExecutorUnavailable(f"the functions could not be written: {said.decode('utf-8', 'replace')}")
+        self._container = container
 
     async def _box_with_packages(self) -> Box:
         if not self._packages:
@@ -255,7 +260,10 @@ class DockerCommandLineCodeExecutor(CommandLineCodeExecutor):
                     return await self._run_in(container, command, path, content, seconds, output)
                 except NotBegun:
                     await self._forget(container)
-        raise ExecutorUnavailable("containers are removed as soon as they are started: look who does that")
+        raise ExecutorUnavailable(
+            f"containers of {self._box.image!r} end as soon as they are started: it lacks sh or sleep, or somebody "
+            "removes them"
+        )
 
     async def _run_in(
         self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.errors import ExecutorUnavailable
 from .docker_container import Box, Container
 from .docker_engine import Gone
 from .docker_files import pack, unpack
+from .output import Output
 
 _LOG = logging.getLogger(__name__)
 _STDOUT = 1
@@ -66,10 +68,21 @@ def copy_out(container: Container, folder: Path, limit: int) -> list[Path]:
         limit: Bytes that are written at most.
 
     Returns:
-        The files that were written.
+        The files that were written. What was left out, and why, is logged as a warning.
     """
-    frames = container.execute(pack(limit)).frames()
-    written = unpack((data for stream, data in frames if stream == _STDOUT), folder, limit)
-    for _ in frames:  # to the end, also where `unpack` had enough: then nothing is left that waits to be read
+    complaints = Output(2000)
+
+    def archive() -> Iterator[bytes]:
+        for stream, data in container.execute(pack(limit)).frames():
+            if stream == _STDOUT:
+                yield data
+            else:
+                complaints.feed(data)
+
+    pieces = archive()
+    written = unpack(pieces, folder, limit)
+    for _ in pieces:  # to the end, also where `unpack` had enough: then nothing is left that waits to be read
         pass
+    if said := complaints.finish().strip():
+        _LOG.warning("not all files of container %s could be copied: %r", container.id[:12], said)
     return written

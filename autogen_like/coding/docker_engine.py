@@ -75,6 +75,8 @@ def ensure_image(client: APIClient, image: str) -> None:
     """
     from docker.errors import APIError, ImageNotFound
 
+    if not image:
+        raise ConfigError("image must be an image's name, as 'python:3-slim', not empty")
     with engine_errors():
         try:
             client.inspect_image(image)  # type: ignore[no-untyped-call]

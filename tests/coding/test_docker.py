@@ -181,6 +181,14 @@ def test_links_and_devices_stay_in_the_container(docker_image, tmp_path, caplog)
     }
 
 
+def test_a_file_that_its_writer_made_unreadable_is_warned_of(docker_image, tmp_path, caplog):
+    with DockerCommandLineCodeExecutor(docker_image, work_dir=tmp_path / "out") as executor:
+        said(executor, "echo x > shut; chmod 0 shut; echo y > open", "sh")
+    assert (tmp_path / "out/open").read_text() == "y\n"
+    assert not (tmp_path / "out/shut").exists()
+    assert "./shut: Cannot open: Permission denied" in caplog.text
+
+
 def test_a_bound_folder_is_written_as_its_owner(docker_image, tmp_path):
     os.chown(tmp_path, SOMEBODY, SOMEBODY)
     tmp_path.chmod(0o700)
@@ -226,7 +234,8 @@ def test_a_link_in_a_bound_folder_leads_nowhere_on_this_machine(docker_image, tm
         ({"pids": -1}, "pids"),
         ({"user": "root"}, "user"),
         ({"user": "65533:0"}, "user"),
-        ({"image": "Not An Image"}, "image"),
+        ({"image": "Not An Image"}, "can't be an image's name"),
+        ({"image": ""}, "image must be"),
         ({"image": "autogen-like.invalid/nothing:0"}, "could not be fetched"),
     ],
 )
