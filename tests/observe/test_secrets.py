@@ -36,6 +36,7 @@ from autogen_like import (
     instrument,
 )
 from autogen_like.core.conversation import Conversation
+from autogen_like.testing.openai_server import OpenAIServer
 
 from .conftest import Telemetry
 
@@ -400,3 +401,13 @@ async def test_what_an_mcp_endpoint_repeats_is_blotted_out(out, answer):
             await tools.__aenter__()
         out.error(failed.value)
     assert out.leaks(secrets) == {}
+
+
+async def test_a_login_in_an_address_is_sent_all_the_same():
+    with OpenAIServer(["Hello"]) as server:
+        address = server.base_url.replace("://", "://me:pa%2Bss@")
+        agent = AssistantAgent("ada", llm_config={"model": "m", "base_url": address, "api_key": "k"})
+        await agent.run(message="Hi")
+        await close(agent)
+        sent = {name.lower(): value for name, value in server.requests[0].headers.items()}
+    assert sent["authorization"] == "Basic " + base64.b64encode(b"me:pa+ss").decode()
