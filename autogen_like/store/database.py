@@ -32,6 +32,7 @@ _SQLITE = {
     sqlite3.SQLITE_IOERR: "the file can't be read or written: is the disk full or gone, or the file too large?",
 }
 _POSTGRES = {
+    "55P03": "another process has locked it for longer than {patience:g} s: try again, or let that one end",
     "53100": "the server's disk is full: make room, then resume",
     "28P01": "the server doesn't take this password",
     "3D000": "there is no such database on the server: create it",
@@ -92,13 +93,24 @@ class Database:
     def _connect(self) -> Engine:
         if self._url.get_backend_name() == "sqlite":
             return self._sqlite(Path(str(self._url.database)))
+        return self._postgres()
+
+    def _postgres(self) -> Engine:
+        limits = {"connect_timeout": max(2, round(self._patience))}
         try:
-            return create_engine(self._url, pool_pre_ping=True, hide_parameters=True)
+            engine = create_engine(self._url, pool_pre_ping=True, hide_parameters=True, connect_args=limits)
         except ModuleNotFoundError:
             raise MissingExtra("a store on PostgreSQL", "postgres") from None
 
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: Any) -> None:
+            connection.execute(f"SET lock_timeout = {round(self._patience * 1000)}")
+            connection.commit()
+
+        return engine
+
     def _sqlite(self, path: Path) -> Engine:
-        self.read_only = path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        self.read_only = path.exists() and not (_may_write(path) and _may_write(path.parent))
         url = self._url
         if self.read_only:
             log = Path(f"{path}-wal")
@@ -197,6 +209,10 @@ class Database:
         if self._engine is not None:
             self._engine.dispose(close=False)
             self._engine = None
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _checked(url: str) -> URL:

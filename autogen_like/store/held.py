@@ -136,6 +136,8 @@ def take(connection: Connection, id: str, owner: str | None, lease: float) -> in
     found = _find(connection, id)
     if found is None:
         raise no_run(id)
+    if found.owner is None:  # given back at this moment
+        return take(connection, id, owner, lease)
     host, process, _ = found.owner.rsplit(":", 2)
     raise Leased(id, f"process {process} on {host}", datetime.fromtimestamp(found.expires, UTC).replace(tzinfo=None))
 
@@ -159,6 +161,18 @@ _RENEW = (
 def renew(connection: Connection, held: list[Held], lease: float) -> None:
     """Makes leases last longer. One that was lost stays lost."""
     connection.execute(_RENEW, {"owners": [one.owner for one in held], "lease": lease})
+
+
+_RELEASE = (
+    update(runs)
+    .where(runs.c.owner.in_(bindparam("owners", expanding=True)))
+    .values(owner=None, expires=now())
+)  # fmt: skip
+
+
+def release_all(connection: Connection, held: list[Held]) -> None:
+    """Gives runs back; none of them has ended."""
+    connection.execute(_RELEASE, {"owners": [one.owner for one in held]})
 
 
 def release(connection: Connection, held: Held, reason: Mapping[str, str] | None) -> None:

@@ -12,9 +12,9 @@ from ..core.errors import AutogenLikeError, ConfigError
 from ..core.journal import Said
 from ..core.message import new_id
 from .appending import Appending, Statements
-from .codec import KINDS, OPENED, Encoded, decoded, dumped, encoded, encoded_message, loaded, plain
+from .codec import KINDS, OPENED, Encoded, decoded, dumped, encoded, encoded_message, loaded, plain, reason_from_json
 from .held import Held, new_owner, release
-from .listing import number_of
+from .listing import number_of, time_of
 from .reading import stretches
 from .schema import conversations, now, openings, records, runs
 
@@ -110,7 +110,7 @@ def _at(number: int, text: str, read: Callable[[Mapping[str, Any]], Any]) -> Any
         return read(raw)
     except KeyError as error:
         raise ConfigError(f"line {number} is damaged: {error} is missing: {text.strip()[:100]}") from error
-    except (AutogenLikeError, ValueError, TypeError, RecursionError) as error:
+    except (AutogenLikeError, ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
         raise ConfigError(f"line {number} is damaged: {error}: {text.strip()[:100]}") from error
 
 
@@ -121,8 +121,16 @@ def _header(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError(f"it is of version {raw['version']!r}, this release reads {VERSION}")
     if not isinstance(raw["title"], str) or not isinstance(raw["metadata"], dict) or not isinstance(raw["id"], str):
         raise TypeError("id and title must be text, and metadata an object")
-    float(raw["started"])
+    _time(raw["started"])
+    plain(raw["id"], "run's id")
+    if raw["reason"] is not None:
+        reason_from_json(raw["reason"])
     return raw
+
+
+def _time(seconds: Any) -> float:
+    time_of(seconds)  # raises what is no time
+    return float(seconds)
 
 
 def _record(raw: Mapping[str, Any]) -> _Old:
@@ -134,7 +142,7 @@ def _record(raw: Mapping[str, Any]) -> _Old:
         written = encoded_message(record.message, None if state is None else dumped(state))
     else:
         written = encoded(record)
-    return plain(raw["conversation"], "conversation's id"), float(raw["at"]), written
+    return plain(raw["conversation"], "conversation's id"), _time(raw["at"]), written
 
 
 def insert_run(connection: Connection, head: Mapping[str, Any], old: Sequence[_Old]) -> str:

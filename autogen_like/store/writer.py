@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from sqlalchemy import Connection
 from ..core.errors import AutogenLikeError
 from .appending import Append, Appending, Statements
 from .database import Database
-from .held import Held, renew
+from .held import Held, release_all, renew
 from .jobs import Job, settle
 
 T = TypeVar("T")
@@ -69,7 +70,8 @@ class Writer:
                 settle(self._written(jobs))
             if time.monotonic() >= due:
                 due = time.monotonic() + self._lease / 3
-                self._renew()
+                self._quietly(partial(renew, lease=self._lease))
+        self._quietly(release_all)
         self._disconnect()
 
     def _next(self, seconds: float) -> tuple[list[Job], bool]:
@@ -87,12 +89,13 @@ class Writer:
             return jobs, True
         return jobs, False
 
-    def _renew(self) -> None:
+    def _quietly(self, work: Callable[[Connection, list[Held]], None]) -> None:
+        """Does something with all that is held. Nobody waits for it: where it fails, who writes next learns why."""
         held = list(self.held.values())
         if held:
             try:
-                self._transaction(lambda connection: renew(connection, held, self._lease))
-            except self._database.errors:  # who writes next learns why
+                self._transaction(lambda connection: work(connection, held))
+            except self._database.errors:
                 self._disconnect()
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
