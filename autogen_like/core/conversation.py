@@ -20,6 +20,7 @@ from .message import Message, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
 from .snapshot import restore, snapshot, state_of, take_up
+from .step_log import warn
 from .steps import ConversationStep, TurnStep, watched
 from .termination import Checker, StopCondition, StopReason
 from .transcript import Transcript, View, wire_messages
@@ -125,7 +126,9 @@ class Turn:
         self.run.emit(event)
 
     def notice(self, text: str, kind: str = "info") -> None:
-        """Tells listeners something that a person should know."""
+        """Tells listeners something that a person should know; a warning is logged, too."""
+        if kind == "warning":
+            warn(self.conversation.id, self.speaker.name, text)
         if self.run.listening:
             self.run.emit(Notice(self.conversation.id, self.speaker.name, text, kind))
 

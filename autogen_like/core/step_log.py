@@ -32,6 +32,11 @@ def failure(error: BaseException) -> str | None:
     return str(status) if isinstance(status, int) else type(error).__name__
 
 
+def warn(conversation: str, agent: str, text: str) -> None:
+    """Logs what a person should know, for where nobody listens to events."""
+    log.warning("%s: %s", agent, text, extra={"conversation": conversation, "agent": agent})
+
+
 class StepLog:
     """Logs each step when it is over: runs at INFO, their parts at DEBUG; figures are ``extra`` fields."""
 

@@ -12,8 +12,10 @@ import pytest
 
 from autogen_like import (
     AssistantAgent,
+    Compact,
     Fallback,
     FunctionTool,
+    Handoff,
     ModelError,
     ModelRequest,
     ModelResponse,
@@ -176,6 +178,23 @@ async def test_a_listener_that_fails_is_an_error_in_the_log(caplog):
     await run
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "a listener failed" in caplog.text
+
+
+async def test_a_warning_to_people_is_logged_where_nobody_listens(caplog):
+    handing = ModelResponse(None, (ToolCall("1", "transfer_to_bob", "{}"),))
+    ada = agent(handing, "It stays with me.", tools=[Handoff("bob")])
+    await ada.run(message="Go")
+    (record,) = [vars(record) for record in caplog.records]
+    assert (record["levelname"], record["agent"]) == ("WARNING", "ada")
+    assert "can't be handed a chat outside a group" in caplog.text
+
+
+async def test_the_same_goes_for_a_past_that_cant_be_summed_up(caplog):
+    context = Compact(ScriptedModel(["  "] * 50), at=50, keep=20)
+    ada = AssistantAgent("ada", llm_config=ScriptedModel(["a long reply " * 9] * 9), context=context)
+    bob = AssistantAgent("bob", llm_config=ScriptedModel(["a long reply " * 9] * 9))
+    await ada.run(bob, "?", max_turns=4)
+    assert "no summary of the past" in caplog.text
 
 
 async def test_where_nobody_looks_no_step_is_made(monkeypatch):

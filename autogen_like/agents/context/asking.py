@@ -10,6 +10,7 @@ from ...core.conversation import Conversation
 from ...core.errors import ContextOverflow
 from ...core.events import Notice
 from ...core.run import Run
+from ...core.step_log import warn
 from ...core.termination import StopReason
 from ...core.transcript import Appended
 from ...core.usage import UsageLedger
@@ -87,5 +88,7 @@ class Asking:
         return response
 
     def _notice(self, text: str, kind: str) -> None:
+        if kind == "warning":
+            warn(self._conversation.id, self._name, text)
         if self._run.listening:
             self._run.emit(Notice(self._conversation.id, self._name, text, kind))
