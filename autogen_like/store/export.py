@@ -216,7 +216,7 @@ def _quoted(text: str) -> Iterator[str]:
         if piece.code:
             yield from _fenced(piece.text, piece.language)
         else:
-            calm = piece.text
+            calm = _ACTIVE.sub(lambda found: _ENTITIES[found[0]], piece.text)
             yield from (f"> {line}  " if line.strip() else ">" for line in calm.split("\n"))  # each stays a line
             yield ""
 
