@@ -27,6 +27,7 @@ from .transcript import Transcript, View, wire_messages
 
 EMPTY_REPLIES = 3
 SAME_CALLS = 3
+_RULE_ENDS = ("answered", "max_turns", "max_round", "no_speaker")
 
 
 class Rule(Protocol):
@@ -371,7 +372,8 @@ class Conversation:
     async def _ended(self, run: Run[Any], reason: StopReason) -> None:
         try:
             if run.journal is not None:
-                if self.paused is not None:  # whose turn it is is known, and the rule isn't asked again
+                # Whose turn it is is known, or that it is nobody's: the rule isn't asked again.
+                if self.paused is not None or reason.kind in _RULE_ENDS:
                     self._saved = state_of(self)
                 await run.journal.append(self.id, Closed(reason, self.state(run)))
         finally:
