@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -46,7 +48,16 @@ class Cluster:
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
         log = str(self._folder / "log")
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "120", "-l", log, "-o", options, "start")
+        for _ in range(100):  # after a crash its processes take a moment to be gone
+            try:
+                self._run(
+                    "pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "120", "-l", log, "-o", options, "start"
+                )
+            except subprocess.CalledProcessError:
+                time.sleep(0.2)
+            else:
+                return
+        raise AssertionError(Path(log).read_text()[-2000:])
 
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "120", "-m", mode, "stop")
@@ -59,7 +70,8 @@ class Cluster:
             os.kill(one, signal.SIGKILL)
 
     def close(self) -> None:
-        self.stop("immediate")
+        with suppress(subprocess.CalledProcessError):  # a test has stopped it
+            self.stop("immediate")
         shutil.rmtree(self._folder)
 
     def url(self, database: str, user: str = "tests") -> str:

@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ SHORT = 1.0  # seconds that a lease lasts here
 class Process:
     """A holder of runs in another process."""
 
-    def __init__(self, url: str, lease: float, faketime: str = "") -> None:
+    def __init__(self, url: str, lease: float) -> None:
         command = [sys.executable, str(Path(__file__).parent / "holder.py"), url, str(lease)]
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -176,16 +178,13 @@ async def test_many_begin_in_a_new_database_at_once(url: str, process: Callable[
 
 async def test_the_clock_of_a_process_is_of_no_account(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases are counted by the database's clock."""
-    import datetime
-    import time
-
     run = await store.begin("r")
     ahead = time.time() + 1e6
     monkeypatch.setattr(time, "time", lambda: ahead)
     with pytest.raises(Leased) as raised:
         await store.resume("r")
     monkeypatch.undo()
-    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    now = datetime.now(UTC).replace(tzinfo=None)
     assert abs((raised.value.until - now).total_seconds()) < 3600
     await run.release()
 
