@@ -163,6 +163,11 @@ if TYPE_CHECKING:
     from .observe.tracing import instrument as instrument
     from .observe.usage import print_usage as print_usage
     from .observe.usage import usage_table as usage_table
+    from .stateflow.events import OutputProduced as OutputProduced
+    from .stateflow.events import StateEntered as StateEntered
+    from .stateflow.events import TransitionTaken as TransitionTaken
+    from .stateflow.machine import StateFlow as StateFlow
+    from .stateflow.result import FlowResult as FlowResult
     from .store.errors import Leased as Leased
     from .store.errors import LeaseLost as LeaseLost
     from .store.errors import StoreError as StoreError
@@ -325,6 +330,11 @@ _MODULES = {
     "instrument": "autogen_like.observe.tracing",
     "print_usage": "autogen_like.observe.usage",
     "usage_table": "autogen_like.observe.usage",
+    "OutputProduced": "autogen_like.stateflow.events",
+    "StateEntered": "autogen_like.stateflow.events",
+    "TransitionTaken": "autogen_like.stateflow.events",
+    "StateFlow": "autogen_like.stateflow.machine",
+    "FlowResult": "autogen_like.stateflow.result",
     "LeaseLost": "autogen_like.store.errors",
     "Leased": "autogen_like.store.errors",
     "StoreError": "autogen_like.store.errors",
