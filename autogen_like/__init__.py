@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .agents.context.windows import LastMessages as LastMessages
     from .agents.context.windows import MaxTokens as MaxTokens
     from .agents.conversable import ConversableAgent as ConversableAgent
+    from .agents.durable import keep_runs as keep_runs
     from .agents.handoff import Handoff as Handoff
     from .agents.mcp_server import a_serve_mcp as a_serve_mcp
     from .agents.mcp_server import serve_mcp as serve_mcp
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from .core.errors import MissingExtra as MissingExtra
     from .core.errors import ModelError as ModelError
     from .core.errors import NoEligibleSpeaker as NoEligibleSpeaker
+    from .core.errors import ReplayDiffers as ReplayDiffers
     from .core.errors import SenderRequired as SenderRequired
     from .core.errors import ToolSchemaError as ToolSchemaError
     from .core.errors import TranscriptError as TranscriptError
@@ -173,6 +175,9 @@ if TYPE_CHECKING:
     from .store.errors import StoreError as StoreError
     from .store.export import export_html as export_html
     from .store.export import export_markdown as export_markdown
+    from .store.recording import Recorder as Recorder
+    from .store.recording import Tape as Tape
+    from .store.replay import Recording as Recording
     from .store.store import Store as Store
     from .store.stored_run import StoredRun as StoredRun
     from .tools.approval import NeedsApproval as NeedsApproval
@@ -203,6 +208,7 @@ _MODULES = {
     "LastMessages": "autogen_like.agents.context.windows",
     "MaxTokens": "autogen_like.agents.context.windows",
     "ConversableAgent": "autogen_like.agents.conversable",
+    "keep_runs": "autogen_like.agents.durable",
     "Handoff": "autogen_like.agents.handoff",
     "a_serve_mcp": "autogen_like.agents.mcp_server",
     "serve_mcp": "autogen_like.agents.mcp_server",
@@ -250,6 +256,7 @@ _MODULES = {
     "MissingExtra": "autogen_like.core.errors",
     "ModelError": "autogen_like.core.errors",
     "NoEligibleSpeaker": "autogen_like.core.errors",
+    "ReplayDiffers": "autogen_like.core.errors",
     "SenderRequired": "autogen_like.core.errors",
     "ToolSchemaError": "autogen_like.core.errors",
     "TranscriptError": "autogen_like.core.errors",
@@ -340,6 +347,9 @@ _MODULES = {
     "StoreError": "autogen_like.store.errors",
     "export_html": "autogen_like.store.export",
     "export_markdown": "autogen_like.store.export",
+    "Recorder": "autogen_like.store.recording",
+    "Tape": "autogen_like.store.recording",
+    "Recording": "autogen_like.store.replay",
     "Store": "autogen_like.store.store",
     "StoredRun": "autogen_like.store.stored_run",
     "NeedsApproval": "autogen_like.tools.approval",
