@@ -33,11 +33,12 @@ class PrivateFolder:
         fcntl.flock(lock, fcntl.LOCK_EX)
         new.rename(self.path / _LOCK)  # under its name only when it is held
         # Not TemporaryDirectory, which warns when nobody closed it: an agent that is dropped is no mistake.
-        self.close = weakref.finalize(owner, _give_up, str(self.path), lock)
+        self.close = weakref.finalize(owner, _give_up, str(self.path), lock, os.getpid())
 
 
-def _give_up(folder: str, lock: int) -> None:
-    _remove(folder)
+def _give_up(folder: str, lock: int, process: int) -> None:
+    if os.getpid() == process:  # in the child of a fork it is still the parent's
+        _remove(folder)
     os.close(lock)
 
 

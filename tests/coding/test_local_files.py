@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import site
 import stat
+import subprocess
 import sys
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -79,6 +80,24 @@ def test_nothing_but_the_named_folder_is_left_whatever_the_code_made(tmp_path, m
     executor.close()
     assert list(temporary.iterdir()) == []
     assert Path("/etc").is_dir()
+
+
+@pytest.mark.parametrize("end", ["executor.close()", "del executor", "sys.exit()"])
+def test_a_forked_child_leaves_the_folder_to_its_parent(end):
+    program = f"""
+import os, sys
+from autogen_like import CodeBlock, LocalCommandLineCodeExecutor
+executor = LocalCommandLineCodeExecutor()
+if os.fork() == 0:
+    {end}
+    os._exit(0)
+os.wait()
+print(executor.work_dir, executor.work_dir.is_dir())
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    folder, there = done.stdout.split()
+    assert there == "True"
+    assert not Path(folder).exists()
 
 
 def test_a_link_that_looks_like_a_folder_left_behind_is_let_be(tmp_path, monkeypatch):
