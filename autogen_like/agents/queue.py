@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from ..core.errors import ConfigError, InvalidCarryOverType, SenderRequired
 from ..core.journal import JournalStore
-from ..core.run import Ask, Run, branch
+from ..core.position import branch
+from ..core.run import Ask, Run
 from ..core.sync import run as run_sync
 from ..observe.console import ConsolePrinter
 from .chat_result import ChatResult

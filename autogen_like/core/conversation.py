@@ -7,22 +7,21 @@ flat, so a conversation of 100,000 turns uses no more stack than one of two.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded, ReplayDiffers, TranscriptError
-from .events import ConversationEnded, ConversationStarted, Event, HumanRequested, MessageAdded, Notice, TurnStarted
+from .events import ConversationEnded, ConversationStarted, Event, MessageAdded, Notice, TurnStarted
+from .guard import LoopGuard
 from .journal import Closed, Opened, Recovered, Said
 from .message import Message, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
-from .snapshot import restore, snapshot, state_of, take_up
+from .snapshot import Pause, restore, snapshot, state_of, take_up
 from .step_log import warn
 from .steps import ConversationStep, TurnStep, watched
-from .termination import Checker, StopCondition, StopReason
+from .termination import Checker, Progress, StopCondition, StopReason
 from .transcript import Transcript, View, wire_messages
 
 EMPTY_REPLIES = 3
@@ -36,33 +35,6 @@ class Rule(Protocol):
     async def next(self, conversation: Conversation) -> Participant | StopReason:
         """The participant whose turn it is, or the reason why nobody's is."""
         ...
-
-
-class Progress:
-    """How far a run of a conversation is; what stop conditions look at.
-
-    Attributes:
-        messages: Messages added since it started.
-        last: The newest message.
-        run: The run, with its usage.
-    """
-
-    __slots__ = ("last", "messages", "run")
-
-    def __init__(self, run: Run[Any]) -> None:
-        self.messages = 0
-        self.last: Message | None = None
-        self.run = run
-
-    @property
-    def tokens(self) -> int:
-        """Tokens used by the run, nested chats included."""
-        return self.run.usage.total.total_tokens
-
-    @property
-    def cost(self) -> float:
-        """Dollars spent by the run, nested chats included."""
-        return self.run.usage.total.cost
 
 
 class Turn:
@@ -132,23 +104,6 @@ class Turn:
             warn(self.conversation.id, self.speaker.name, text)
         if self.run.listening:
             self.run.emit(Notice(self.conversation.id, self.speaker.name, text, kind))
-
-
-@dataclass(slots=True)
-class Pause:
-    """Where a conversation stands that waits for a person.
-
-    Attributes:
-        requests: What the person is asked; nothing where it was cut off in another process.
-        speaker: Whose turn it is; None where the rule says.
-        index: The turn's number.
-        messages: Messages added since the run started.
-    """
-
-    requests: tuple[HumanRequested, ...]
-    speaker: Participant | None
-    index: int
-    messages: int
 
 
 class Conversation:
@@ -384,7 +339,7 @@ class Conversation:
         self, run: Run[Any], opening: Message | None, stop: StopCondition | None, announce: bool
     ) -> StopReason:
         progress = Progress(run)
-        guard = _LoopGuard(self, run)
+        guard = LoopGuard(self, run)
         checks = [guard.check, stop.begin()] if stop is not None else [guard.check]
         added, index = opening, 0
         speaker: Participant | StopReason | None = None
@@ -517,55 +472,3 @@ def _with_results(message: Message, results: tuple[ToolResult, ...]) -> Message:
     return Message(
         message.speaker, message.content, message.tool_calls, results, message.role, message.extra, message.id
     )
-
-
-class _LoopGuard:
-    """Ends conversations that go nowhere: three empty replies in a row, or the same call and result three times.
-
-    Two calls that take turns, each with the same result each time, go nowhere either.
-    """
-
-    __slots__ = ("_calls", "_conversation", "_empty", "_exchanges", "_run", "_said", "announce")
-
-    def __init__(self, conversation: Conversation, run: Run[Any]) -> None:
-        self._conversation = conversation
-        self._run = run
-        self.announce = False
-        self._empty = 0
-        self._exchanges: deque[tuple[object, object]] = deque(maxlen=2 * SAME_CALLS)
-        self._calls: tuple[tuple[str, str], ...] = ()
-        self._said: dict[str, str] = {}
-
-    def check(self, progress: Progress) -> StopReason | None:
-        message = progress.last
-        assert message is not None  # noqa: S101 - for the type checker
-        if message.tool_calls:
-            self._empty = 0
-            self._calls = tuple((call.name, call.arguments) for call in message.tool_calls)
-            return None
-        if message.tool_results:
-            self._empty = 0
-            return self._same_exchange(message)
-        if not message.text.strip():
-            self._empty += 1
-            if self._empty >= EMPTY_REPLIES:
-                return StopReason("empty_replies", f"{EMPTY_REPLIES} empty replies in a row", message.speaker)
-            return None
-        self._empty = 0
-        text = message.text
-        if self._said.get(message.speaker) == text and self.announce:
-            self._run.emit(Notice(self._conversation.id, message.speaker, "said the same text again", "repeated_text"))
-        self._said[message.speaker] = text
-        return None
-
-    def _same_exchange(self, message: Message) -> StopReason | None:
-        said = self._exchanges
-        said.append((self._calls, tuple(result.content for result in message.tool_results)))
-        recent = list(said)
-        for length in (1, 2):
-            same = recent[-length:]
-            if self._calls and recent[-length * SAME_CALLS :] == same * SAME_CALLS:
-                names = ", ".join(name for name, _ in self._calls)
-                why = f"{names}: the same call and result {SAME_CALLS} times"
-                return StopReason("repeated_call", why, message.speaker)
-        return None

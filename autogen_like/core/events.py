@@ -244,3 +244,6 @@ class EventsDropped(Event):
 
 
 Listener: TypeAlias = Callable[[Event], None]
+
+PIECES = (TextDelta, CodeOutput)
+"""Events that tell a part of what is told whole later: those that a slow listener may miss."""

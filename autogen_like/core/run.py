@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import TracebackType
@@ -13,99 +12,31 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from .errors import ConfigError, PersonNeeded
 from .events import (
+    PIECES,
     ApprovalRequested,
-    CodeOutput,
     Event,
-    EventsDropped,
     HumanAnswered,
     HumanRequested,
     Listener,
-    TextDelta,
     UsageReported,
 )
 from .journal import Answered, Journal, ReplayJournal
 from .limits import Limits
 from .message import ToolResult, new_id
+from .position import Position, position
 from .step_log import StepLog
 from .steps import RunStep, Watcher, watch_all, watched, watchers_of
+from .subscription import Subscription
 from .termination import StopReason
 from .usage import Usage, UsageLedger, combined
 
 log = logging.getLogger("autogen_like")
 watch_all(StepLog())  # costs a look at a level, for each run that isn't nested
 T = TypeVar("T")
-_PIECES = (TextDelta, CodeOutput)  # of something that is told whole later: what may be dropped
 Ask = Callable[[HumanRequested], Coroutine[Any, Any, str]]
 
 current_run: ContextVar[Run[Any] | None] = ContextVar("current_run", default=None)
 """The run that the calling code is part of: what is started there is nested in it."""
-
-
-class _Position:
-    """Where in a run something is started: the same place whenever the same program runs again."""
-
-    __slots__ = ("_started", "key")
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self._started = 0
-
-    def next(self) -> str:
-        self._started += 1
-        return f"{self.key}/{self._started}"
-
-
-_position: ContextVar[_Position | None] = ContextVar("position", default=None)
-
-
-@contextlib.contextmanager
-def branch(name: str) -> Iterator[None]:
-    """Marks what is started inside as one of several things that are under way side by side.
-
-    Args:
-        name: Tells it from the others, whenever the same program runs again.
-    """
-    at = _position.get()
-    if at is None:  # nobody wants to know
-        yield
-        return
-    token = _position.set(_Position(f"{at.key}:{name}"))
-    try:
-        yield
-    finally:
-        _position.reset(token)
-
-
-class Subscription:
-    """A bounded queue of events. When its reader is slow, deltas are dropped and counted; nothing else is.
-
-    Args:
-        size: Events that may wait before deltas are dropped.
-    """
-
-    def __init__(self, size: int = 10_000) -> None:
-        self._size = size
-        self._events: deque[Event | None] = deque()
-        self._dropped = 0
-        self._waiter: asyncio.Future[None] | None = None
-
-    def __call__(self, event: Event | None) -> None:
-        if len(self._events) >= self._size and isinstance(event, _PIECES):
-            self._dropped += 1
-            return
-        if self._dropped and event is not None:
-            self._events.append(EventsDropped(event.conversation, self._dropped))
-            self._dropped = 0
-        self._events.append(event)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def get(self) -> Event | None:
-        """The next event; None when there will be no more."""
-        while not self._events:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        return self._events.popleft()
 
 
 class Run(Generic[T]):
@@ -161,7 +92,7 @@ class Run(Generic[T]):
             journal = journal if journal is not None else parent.journal
             deps = deps if deps is not None else parent.deps
             self.tell_uncertain = parent.tell_uncertain
-            at = _position.get()
+            at = position.get()
             self.key = at.next() if at is not None else ""
         self.human: Ask | str | None = human
         self.journal: Journal | None = journal
@@ -220,7 +151,7 @@ class Run(Generic[T]):
         """Tells every listener of this run and of the runs around it."""
         for entry in tuple(self._listeners):
             listener, deltas = entry
-            if not deltas and isinstance(event, _PIECES):
+            if not deltas and isinstance(event, PIECES):
                 continue
             try:
                 listener(event)
@@ -251,11 +182,11 @@ class Run(Generic[T]):
         if self.journal is None:
             yield
             return
-        token = _position.set(_Position(f"{self.key}/{place}"))
+        token = position.set(Position(f"{self.key}/{place}"))
         try:
             yield
         finally:
-            _position.reset(token)
+            position.reset(token)
 
     def snapshot(self) -> dict[str, Any]:
         """What it has used up, as JSON."""

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
 from .events import ApprovalRequested, HumanRequested
 from .message import Message, ToolCall, ToolResult, part_from_dict, part_to_dict
-from .protocols import Snapshot
+from .protocols import Participant, Snapshot
 from .transcript import Transcript
 
 if TYPE_CHECKING:
     from .conversation import Conversation
 
 VERSION = 1
+
+
+@dataclass(slots=True)
+class Pause:
+    """Where a conversation stands that waits for a person.
+
+    Attributes:
+        requests: What the person is asked; nothing where it was cut off in another process.
+        speaker: Whose turn it is; None where the rule says.
+        index: The turn's number.
+        messages: Messages added since the run started.
+    """
+
+    requests: tuple[HumanRequested, ...]
+    speaker: Participant | None
+    index: int
+    messages: int
 
 
 def message_to_json(message: Message) -> dict[str, Any]:
@@ -156,8 +174,6 @@ def take_up(
     Raises:
         ConfigError: If the state is of another version, or names a participant that isn't here.
     """
-    from .conversation import Pause
-
     if state.get("version") != VERSION:
         raise ConfigError(f"the saved conversation is of version {state.get('version')!r}; this reads {VERSION}")
     here = {participant.name: participant for participant in conversation.participants}

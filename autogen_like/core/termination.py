@@ -6,12 +6,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .errors import ConfigError
 
 if TYPE_CHECKING:
-    from .conversation import Progress
+    from .message import Message
+    from .run import Run
 
 StopKind: TypeAlias = Literal[
     "answered",  # the agent that was asked has answered
@@ -50,6 +51,33 @@ class StopReason:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+class Progress:
+    """How far a run of a conversation is; what stop conditions look at.
+
+    Attributes:
+        messages: Messages added since it started.
+        last: The newest message.
+        run: The run, with its usage.
+    """
+
+    __slots__ = ("last", "messages", "run")
+
+    def __init__(self, run: Run[Any]) -> None:
+        self.messages = 0
+        self.last: Message | None = None
+        self.run = run
+
+    @property
+    def tokens(self) -> int:
+        """Tokens used by the run, nested chats included."""
+        return self.run.usage.total.total_tokens
+
+    @property
+    def cost(self) -> float:
+        """Dollars spent by the run, nested chats included."""
+        return self.run.usage.total.cost
 
 
 Checker: TypeAlias = "Callable[[Progress], StopReason | None]"

@@ -11,8 +11,9 @@ from typing import Any
 from ..core.events import ToolFinished, ToolStarted
 from ..core.journal import Called, ReplayJournal
 from ..core.message import ToolCall, ToolResult
+from ..core.position import branch
 from ..core.protocols import Tool
-from ..core.run import Run, branch
+from ..core.run import Run
 from ..core.steps import ToolStep, watched
 from ..core.transcript import Transcript
 from .approval import UNCERTAIN, ApprovalRule, Approvals, Terminal, needs_approval

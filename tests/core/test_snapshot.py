@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autogen_like.core.conversation import Conversation, Pause
+from autogen_like.core.conversation import Conversation
 from autogen_like.core.errors import ConfigError
 from autogen_like.core.events import ApprovalRequested, HumanRequested
 from autogen_like.core.message import File, Image, Message, Text, ToolCall, ToolResult
-from autogen_like.core.snapshot import message_from_json, message_to_json
+from autogen_like.core.snapshot import Pause, message_from_json, message_to_json
 
 texts = st.text(max_size=8)
 parts = st.one_of(

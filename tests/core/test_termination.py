@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from autogen_like.core.conversation import Progress
 from autogen_like.core.errors import ConfigError
 from autogen_like.core.message import Message, Text, ToolCall
 from autogen_like.core.run import Run
 from autogen_like.core.termination import (
     CostBudget,
     MaxMessages,
+    Progress,
     RepeatedReply,
     SaidBy,
     StopCondition,
