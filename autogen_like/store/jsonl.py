@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import AutogenLikeError, ConfigError
 from ..core.journal import Record
-from .codec import KINDS, decoded, dumped, loaded
+from .codec import KINDS, decoded, dumped, loaded, plain, reason_from_json
+from .states import check_state
 
 FORMAT, VERSION = "autogen_like run", 1
 
@@ -66,7 +68,7 @@ def read_runs(texts: Iterable[str]) -> list[tuple[Mapping[str, Any], list[Line]]
                 found[-1][1].append(_record(raw))
         except KeyError as error:
             raise ConfigError(f"line {number} is damaged: {error} is missing: {text.strip()[:100]}") from error
-        except (AutogenLikeError, ValueError, TypeError, RecursionError) as error:
+        except (AutogenLikeError, ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
             raise ConfigError(f"line {number} is damaged: {error}: {text.strip()[:100]}") from error
     if not found:
         raise ConfigError("there is no line in it: an exported run begins with a header")
@@ -80,12 +82,22 @@ def _header(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError(f"it is of version {raw['version']!r}, this release reads {VERSION}")
     if not isinstance(raw["title"], str) or not isinstance(raw["metadata"], dict) or not isinstance(raw["id"], str):
         raise TypeError("id and title must be text, and metadata an object")
-    float(raw["started"])
+    _time(raw["started"])
+    plain(raw["id"], "run's id")
+    if raw["reason"] is not None:
+        reason_from_json(raw["reason"])
     return raw
+
+
+def _time(seconds: Any) -> float:
+    datetime.fromtimestamp(seconds, UTC)  # raises what is no time
+    return float(seconds)
 
 
 def _record(raw: Mapping[str, Any]) -> Line:
     kind, content = raw["kind"], raw["content"]
     if kind not in KINDS or not isinstance(content, dict) or not isinstance(raw["conversation"], str):
         raise TypeError(f"a record has a conversation, a kind of {', '.join(KINDS)}, and an object as content")
-    return Line(raw["conversation"], float(raw["at"]), decoded(kind, content, raw.get("state")), raw)
+    record = decoded(kind, content, raw.get("state"))
+    check_state(raw.get("state"))
+    return Line(plain(raw["conversation"], "conversation's id"), _time(raw["at"]), record, raw)

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import _sqlalchemy  # noqa: F401  isort: skip
 from sqlalchemy import Connection, insert, select, update
 
-from ..core.errors import AutogenLikeError, ConfigError
+from ..core.errors import ConfigError
 from ..core.journal import Said
 from ..core.message import new_id
 from .appending import Appending, Statements
-from .codec import KINDS, OPENED, Encoded, decoded, dumped, encoded, encoded_message, loaded, plain, reason_from_json
+from .codec import OPENED, Encoded, dumped, encoded, encoded_message, loaded
 from .held import Held, new_owner, release
-from .listing import number_of, time_of
+from .jsonl import Line, header_line, read_runs, record_line
+from .listing import number_of
 from .reading import stretches
 from .schema import conversations, now, openings, records, runs
 
-FORMAT, VERSION = "autogen_like run", 1
 _Old = tuple[str, float, Encoded]
 
 
 def header(connection: Connection, id: str) -> str:  # noqa: A002
     """The first line of an exported run."""
     run = connection.execute(select(runs).where(runs.c.number == number_of(connection, id))).one()
-    return dumped(
-        {
-            "format": FORMAT, "version": VERSION, "id": run.id, "title": run.title, "metadata": loaded(run.metadata),
-            "started": run.started, "reason": loaded(run.reason) if run.reason is not None else None,
-        }
-    )  # fmt: skip
+    reason = loaded(run.reason) if run.reason is not None else None
+    return header_line(run.id, run.title, loaded(run.metadata), run.started, reason)
 
 
 def past_lines(connection: Connection, id: str) -> list[str]:  # noqa: A002
@@ -76,73 +72,26 @@ def lines(connection: Connection, id: str, after: int, limit: int) -> tuple[list
 
 
 def _line(conversation: str, row: Any) -> str:
-    """Content and state are JSON already: they are put in as they are."""
-    envelope = dumped({"conversation": conversation, "at": row.at, "kind": row.kind})[:-1]
-    state = f',"state":{row.state}' if row.state is not None else ""
-    return f'{envelope},"content":{row.content}{state}}}'
+    return record_line(conversation, row.at, row.kind, row.content, row.state)
 
 
 def parsed(texts: Iterable[str]) -> tuple[Mapping[str, Any], Sequence[_Old]]:
     """The header and the records of exported lines.
 
     Raises:
-        ConfigError: If a line is damaged; names it.
+        ConfigError: If a line is damaged, or there is more than one run; names the line.
     """
-    head: Mapping[str, Any] | None = None
-    found: list[_Old] = []
-    for number, text in enumerate(texts, 1):
-        if not text.strip():
-            continue
-        if head is None:
-            head = _at(number, text, _header)
-        else:
-            found.append(_at(number, text, _record))
-    if head is None:
-        raise ConfigError("there is no line in it: an exported run begins with a header")
-    return head, found
+    (head, found), *more = read_runs(texts)
+    if more:
+        raise ConfigError(f"there are {len(more) + 1} runs in it: give one at a time")
+    return head, [(line.conversation, line.at, _written(line)) for line in found]
 
 
-def _at(number: int, text: str, read: Callable[[Mapping[str, Any]], Any]) -> Any:
-    try:
-        raw = loaded(text)
-        if not isinstance(raw, dict):
-            raise TypeError("it is no JSON object")
-        return read(raw)
-    except KeyError as error:
-        raise ConfigError(f"line {number} is damaged: {error} is missing: {text.strip()[:100]}") from error
-    except (AutogenLikeError, ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
-        raise ConfigError(f"line {number} is damaged: {error}: {text.strip()[:100]}") from error
-
-
-def _header(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    if raw.get("format") != FORMAT:
-        raise ValueError(f'no exported run begins like this; its "format" would be {FORMAT!r}')
-    if raw["version"] != VERSION:
-        raise ValueError(f"it is of version {raw['version']!r}, this release reads {VERSION}")
-    if not isinstance(raw["title"], str) or not isinstance(raw["metadata"], dict) or not isinstance(raw["id"], str):
-        raise TypeError("id and title must be text, and metadata an object")
-    _time(raw["started"])
-    plain(raw["id"], "run's id")
-    if raw["reason"] is not None:
-        reason_from_json(raw["reason"])
-    return raw
-
-
-def _time(seconds: Any) -> float:
-    time_of(seconds)  # raises what is no time
-    return float(seconds)
-
-
-def _record(raw: Mapping[str, Any]) -> _Old:
-    kind, content, state = raw["kind"], raw["content"], raw.get("state")
-    if kind not in KINDS or not isinstance(content, dict) or not isinstance(raw["conversation"], str):
-        raise TypeError(f"a record has a conversation, a kind of {', '.join(KINDS)}, and an object as content")
-    record = decoded(kind, content, state)
-    if isinstance(record, Said):
-        written = encoded_message(record.message, None if state is None else dumped(state))
-    else:
-        written = encoded(record)
-    return plain(raw["conversation"], "conversation's id"), _time(raw["at"]), written
+def _written(line: Line) -> Encoded:
+    if not isinstance(line.record, Said):
+        return encoded(line.record)
+    state = line.raw.get("state")
+    return encoded_message(line.record.message, None if state is None else dumped(state))
 
 
 def insert_run(connection: Connection, head: Mapping[str, Any], old: Sequence[_Old]) -> str:
