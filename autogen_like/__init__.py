@@ -169,6 +169,8 @@ if TYPE_CHECKING:
     from .stateflow.events import StateEntered as StateEntered
     from .stateflow.events import TransitionTaken as TransitionTaken
     from .stateflow.machine import StateFlow as StateFlow
+    from .stateflow.reflexion import Reflexion as Reflexion
+    from .stateflow.reflexion import ReflexionResult as ReflexionResult
     from .stateflow.result import FlowResult as FlowResult
     from .store.errors import Leased as Leased
     from .store.errors import LeaseLost as LeaseLost
@@ -341,6 +343,8 @@ _MODULES = {
     "StateEntered": "autogen_like.stateflow.events",
     "TransitionTaken": "autogen_like.stateflow.events",
     "StateFlow": "autogen_like.stateflow.machine",
+    "Reflexion": "autogen_like.stateflow.reflexion",
+    "ReflexionResult": "autogen_like.stateflow.reflexion",
     "FlowResult": "autogen_like.stateflow.result",
     "LeaseLost": "autogen_like.store.errors",
     "Leased": "autogen_like.store.errors",

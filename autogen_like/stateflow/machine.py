@@ -8,6 +8,7 @@ and a transition function of the state and the history.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.conversable import ConversableAgent
@@ -24,6 +25,7 @@ from ..models.config import client_from
 from ..tools.toolbox import Toolbox, ToolSource
 from .choosing import Choose
 from .conditions import condition_of
+from .drawing import Picture
 from .executing import FlowOptions, execution
 from .outputs import Output
 from .plan import ANY, Plan, State, Transition, compiled
@@ -288,3 +290,62 @@ class StateFlow:
             result: The run's result.
         """
         return explain(result)
+
+    def picture(self, result: FlowResult | None = None) -> Picture:
+        """The flow as a picture, which shows itself in a notebook.
+
+        Args:
+            result: A run to draw on it: visits, tokens and time of each state and edge.
+
+        Raises:
+            ConfigError: If the flow can't be run, or the result is another flow's.
+        """
+        return Picture(self.check(), result)
+
+    def to_mermaid(self, result: FlowResult | None = None) -> str:
+        """The flow in Mermaid's language; see `picture`."""
+        return self.picture(result).mermaid()
+
+    def to_svg(self, result: FlowResult | None = None) -> str:
+        """The flow as SVG, drawn by Graphviz, whose program ``dot`` must be there; see `picture`."""
+        return self.picture(result).svg()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        try:
+            return self.picture()._repr_mimebundle_()
+        except ConfigError as error:  # half declared, or nothing to draw it with
+            return {"text/plain": f"{self!r}\n{error}"}
+
+    # --- in files
+
+    @classmethod
+    def load(
+        cls, path: str | Path, *, names: Mapping[str, Any] | None = None, modules: Iterable[str] = ()
+    ) -> StateFlow:
+        """The flow that a YAML or JSON file declares. A file is untrusted: it runs nothing that isn't given here.
+
+        Args:
+            path: The file; .json, .yaml or .yml (YAML needs the extra ``yaml``).
+            names: Models, agents, tools and functions by the names that the file has for them.
+            modules: Modules whose own functions the file may name as "module:function".
+
+        Raises:
+            ConfigError: If the file declares no flow, or names what it may not.
+        """
+        from .files import load
+
+        return load(path, names or {}, modules)
+
+    def save(self, path: str | Path, *, names: Mapping[str, Any] | None = None) -> None:
+        """Writes the flow to a YAML or JSON file, functions by their import paths.
+
+        Args:
+            path: The file; .json, .yaml or .yml (YAML needs the extra ``yaml``).
+            names: Names for what has no import path: models, agents, tools with settings. `load` is given the same.
+
+        Raises:
+            ConfigError: If something has neither a name nor an import path.
+        """
+        from .files import save
+
+        save(self, path, names or {})

@@ -131,7 +131,7 @@ class Plan:
 
 def _limit(state: State) -> str:
     limits = [f"{state.max_visits} visits"] if state.max_visits is not None else []
-    limits += [f"{state.timeout} s"] if state.timeout is not None else []
+    limits += [f"{state.timeout:g} s"] if state.timeout is not None else []
     return f"after {' or '.join(limits)}"
 
 

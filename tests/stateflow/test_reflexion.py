@@ -1,0 +1,127 @@
+"""A failed task is tried again, with lessons from the times before."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autogen_like import ConfigError, FunctionTool, Limits, Reflexion, ReflexionResult, Run, ScriptedModel
+from autogen_like.stateflow import StateFlow, ask, failed, run
+
+
+def guesser(*replies: Any) -> StateFlow:
+    made = StateFlow("guess", initial="guess", final={"end"}, model=ScriptedModel(list(replies)))
+    return made.state("guess", ask("Guess.")).transition("guess", "end")
+
+
+async def test_each_trial_knows_the_lessons_from_those_before():
+    teacher = ScriptedModel(["Go higher.", "Go lower."])
+    flow = guesser("1", "9", "5")
+    outcome = await Reflexion(flow, teacher, trials=5, solved=lambda result: result.summary == "5").run("Which number?")
+    assert (outcome.succeeded, outcome.result.summary, len(outcome.trials)) == (True, "5", 3)
+    assert outcome.lessons == ("Go higher.", "Go lower.")
+    tasks = [request.messages[0]["content"] for request in flow.client.requests]
+    assert tasks[0] == "Which number?"
+    assert tasks[2].endswith("What was learned when this was tried before:\n- Go higher.\n- Go lower.")
+    assert "The task:\nWhich number?" in teacher.requests[1].messages[0]["content"]
+    assert "guess: 9" in teacher.requests[1].messages[0]["content"]
+
+
+async def test_trials_are_limited_and_the_last_failure_costs_no_lesson():
+    teacher = ScriptedModel(["Try harder."])
+
+    async def never(result: Any) -> bool:
+        return False
+
+    outcome = await Reflexion(guesser("1", "2"), teacher, trials=2, solved=never).run("Which?")
+    assert (outcome.succeeded, len(outcome.trials), teacher.calls) == (False, 2, 1)
+
+
+async def test_by_default_a_final_state_is_success():
+    assert (await Reflexion(guesser("1")).run("Which?")).succeeded
+
+
+async def test_a_text_in_the_task_is_no_place_of_the_prompt():
+    teacher = ScriptedModel(["x"])
+    await Reflexion(guesser("1", "2"), teacher, trials=2, solved=lambda _: False).run("Say {history}.")
+    assert "The task:\nSay {history}.\n" in teacher.requests[0].messages[0]["content"]
+
+
+async def test_a_budget_holds_across_the_trials():
+    flow = guesser(*"123456789")
+    outcome = await Reflexion(flow, trials=9, solved=lambda _: False).run("Which?", limits=Limits(requests=4))
+    assert flow.client.calls == 4
+    assert not outcome.succeeded
+
+
+async def test_cancelling_ends_it_in_the_middle_of_a_trial():
+    flow = StateFlow("slow", initial="a", final={"end"}, model=ScriptedModel(["late"], delay=60))
+    flow.state("a", ask("Go.")).transition("a", "end")
+    going = Reflexion(flow).run("t").start()
+    import asyncio
+
+    await asyncio.sleep(0.05)
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Reflexion(guesser(), trials=0), "at least 1"),
+        (lambda: Reflexion(guesser(), solved="yes"), "a function of a trial's result"),
+        (lambda: Reflexion(StateFlow("f", initial="a", final={"b"}).state("a").transition("a", "b")), "needs a model"),
+        (lambda: Reflexion(StateFlow("f", initial="a", final={"b"}, model=ScriptedModel([]))), "not declared"),
+        (lambda: Reflexion(guesser()).run(3), "must be a text"),
+        (lambda: Reflexion(guesser()).run("x", store=3), "must be a Store"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(make: Any, said: str):
+    with pytest.raises(ConfigError, match=said):
+        make()
+
+
+def _durable() -> Any:
+    path = Path(__file__).parents[1] / "agents" / "test_durable.py"
+    spec = importlib.util.spec_from_file_location("tests_agents_durable_again", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+async def test_wherever_it_dies_no_trial_and_no_lesson_is_made_twice():
+    durable = _durable()
+
+    def program(world: Any, **kept: Any) -> Run[ReflexionResult]:
+        def check(number: str) -> str:
+            "Checks a number."
+            world.done.append(number)
+            return "right" if number == "5" else "wrong"
+
+        model = ScriptedModel(lambda request: "5" if "Higher." in request.messages[0]["content"] else "1", record=False)
+        made = StateFlow("guess", initial="a", final={"end"}, model=model)
+        made.state("a", ask("Guess."), run(FunctionTool(check, inline=True))).transition("a", "a", when=failed)
+        made.transition("a", "end")
+        teacher = ScriptedModel(lambda _: "Higher.", record=False)
+        return Reflexion(made, teacher, solved=lambda result: result.summary == "right").run("Which?", **kept)
+
+    undisturbed, memory = durable.World(), durable.Memory()
+    expected = await program(undisturbed, store=memory)
+    assert (expected.succeeded, undisturbed.done) == (True, ["1", "5"])
+    for dies_at in range(1, len(memory.records) + 1):
+        world, broken = durable.World(), durable.Memory()
+        broken.dies_at = dies_at
+        going = program(world, store=broken)
+        with pytest.raises(durable.Died):
+            await going
+        result = await program(world, store=broken, resume=going.id, human=durable.again)
+        assert (result.succeeded, result.lessons, len(result.trials)) == (True, ("Higher.",), 2), dies_at
+        assert world.done == ["1", "5"], dies_at
