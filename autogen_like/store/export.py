@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..core.message import File, Image, Message, Text, ToolResult
+from ..core.sync import in_worker
 from ..core.text import one_line, visible
 from .figures import arguments, duration, moment, money, pieces
 from .report import Noted, Report, Spoken, Talk, report
@@ -52,7 +53,8 @@ async def export_markdown(store: Store, run_id: str) -> str:
         ...     print(asyncio.run(main(folder)).splitlines()[0])
         # 2 + 2?
     """
-    return "\n".join(_lines(await report(store, run_id))) + "\n"
+    told = await report(store, run_id)
+    return await in_worker(lambda: "\n".join(_lines(told)) + "\n")
 
 
 async def export_html(store: Store, run_id: str) -> str:
@@ -82,7 +84,7 @@ async def export_html(store: Store, run_id: str) -> str:
     """
     from .page import page
 
-    return page(await report(store, run_id))
+    return await in_worker(page, await report(store, run_id))
 
 
 def facts(told: Report) -> list[tuple[str, str]]:

@@ -140,11 +140,16 @@ async def report(store: Store, run_id: str) -> Report:
     reading = _Reading(await store.run(run_id))
     lines = store.export_lines(run_id)
     await anext(lines)  # the header, which says less than the run's info
-    async for line in lines:
-        raw = loaded(line)
-        record = decoded(raw["kind"], raw["content"], raw.get("state"))
-        reading.take(raw["conversation"], _time(raw["at"]), record)
-    return reading.done()
+    try:
+        async for line in lines:
+            raw = loaded(line)
+            record = decoded(raw["kind"], raw["content"], raw.get("state"))
+            reading.take(raw["conversation"], datetime.fromtimestamp(raw["at"], UTC), record)
+        return reading.done()
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ConfigError(
+            f"run {run_id!r} wasn't written by a store of ours ({type(error).__name__}: {error})"
+        ) from error
 
 
 class _Reading:
@@ -216,7 +221,7 @@ class _Reading:
 
     def _spend(self, under: _Under, state: Mapping[str, Any] | None) -> None:
         run = state.get("run") if state else None
-        if isinstance(run, Mapping) and under.key is not None:
+        if run and under.key is not None:
             self._used[under.key] = run
 
     def done(self) -> Report:
@@ -317,10 +322,3 @@ def _spent(used: Mapping[str, Mapping[str, Any]]) -> tuple[list[Spent], Tally]:
             for model, tally in UsageLedger.restored(state).total_by_model.items():
                 agents.setdefault((agent, model), Tally()).merge(tally)
     return [Spent(agent, model, tally) for (agent, model), tally in agents.items()], total
-
-
-def _time(seconds: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise ConfigError(f"a record was written at {seconds!r}, which is no time: {error}") from error
