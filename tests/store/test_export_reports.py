@@ -171,3 +171,36 @@ async def test_what_was_said_and_never_opened_is_not_lost(tmp_path: Path):
 async def test_a_run_that_is_not_there_is_said_so(store: Store):
     with pytest.raises(ConfigError, match="no run 'x'"):
         await report(store, "x")
+
+
+FIGURES = [1, 2, 3, 0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        3,
+        {"run": 3},
+        {"run": {"usage": 3, "usage_by_agent": {}}},
+        {"run": {"usage": {"total": {"m": ["x", 2, 3, 4, 5]}, "actual": {}}, "usage_by_agent": {}}},
+        {"run": {"usage": {"total": {"m": FIGURES}, "actual": {}}, "usage_by_agent": []}},
+        {"run": {"usage": {"total": {"m": [*FIGURES[:4], float("inf")]}, "actual": {}}, "usage_by_agent": {}}},
+        {"paused": {"requests": [3]}},
+        {"paused": 3},
+    ],
+    ids=str,
+)
+async def test_a_run_whose_state_is_damaged_is_not_imported_and_hides_no_other(store: Store, state: Any):
+    good = await kept(store, Opened("", ("ada",), {}), Said(Message("ada", "Hi", id="m"), {}))
+    lines = [json.loads(line) async for line in store.export_lines(good.info.id)]
+    lines[-1]["state"] = state
+    with pytest.raises(ConfigError, match="line 3 is damaged"):
+        await store.import_lines(map(json.dumps, lines))
+    assert [info.id for info in await store.runs()] == ["r"]
+
+
+async def test_a_state_of_somebody_elses_making_is_one_clear_error(tmp_path: Path):
+    async with Store(f"sqlite:///{tmp_path}/chats.db") as store:
+        inside = ("d", Opened("/0/1", ("bob",), {})), ("d", Said(Message("bob", "Hi"), {"run": {"usage": 3}}))
+        with pytest.raises(ConfigError, match="run 'r' wasn't written by a store of ours"):
+            await kept(store, Opened("", ("ada",), {}), *inside)
