@@ -43,21 +43,13 @@ class _Planned:
     known: dict[str, Known]
 
 
-# One row each: whether the lease is ours, what time it is there, and a longer lease.
-_FENCE = (
-    update(runs)
-    .where(
-        runs.c.number.in_(bindparam("numbers", expanding=True)), runs.c.owner.in_(bindparam("owners", expanding=True))
-    )
-    .values(updated=now(), expires=now() + bindparam("lease"))
-    .returning(runs.c.owner, runs.c.updated)
+# One row for each lease that is ours, with the time there. PostgreSQL locks the rows, so that nobody takes a run over
+# before this is committed; SQLite has locked the whole file.
+_HELD = select(runs.c.owner, now()).with_for_update(key_share=True)
+_FENCE = _HELD.where(
+    runs.c.number.in_(bindparam("numbers", expanding=True)), runs.c.owner.in_(bindparam("owners", expanding=True))
 )
-_FENCE_ONE = (
-    update(runs)
-    .where(runs.c.number == bindparam("run_number"), runs.c.owner == bindparam("run_owner"))
-    .values(updated=now(), expires=now() + bindparam("lease"))
-    .returning(runs.c.owner, runs.c.updated)
-)
+_FENCE_ONE = _HELD.where(runs.c.number == bindparam("run_number"), runs.c.owner == bindparam("run_owner"))
 _INSERT = insert(records)
 
 
@@ -73,12 +65,11 @@ class Appending:
 
     Args:
         connection: In a transaction that may write.
-        lease: Seconds that leases last.
         statements: Those of the database.
     """
 
-    def __init__(self, connection: Connection, lease: float, statements: Statements) -> None:
-        self._connection, self._lease, self._statements = connection, lease, statements
+    def __init__(self, connection: Connection, statements: Statements) -> None:
+        self._connection, self._statements = connection, statements
         self._planned: dict[str, tuple[Held, _Planned]] = {}
         self._rows: list[dict[str, Any]] = []
 
@@ -133,14 +124,13 @@ class Appending:
             held.known.update(planned.known)
 
     def _fence(self, held: dict[str, Held]) -> None:
-        values: dict[str, Any] = {"lease": self._lease}
+        found: Iterable[Any]
         if len(held) == 1:
             ((owner, run),) = held.items()
-            values |= {"run_number": run.run, "run_owner": owner}
-            found: Iterable[Any] = self._statements.fence(self._connection, [values])
+            found = self._statements.fence(self._connection, [{"run_number": run.run, "run_owner": owner}])
         else:
-            values |= {"owners": list(held), "numbers": [run.run for run in held.values()]}
-            found = self._connection.execute(_FENCE, values)
+            names = {"owners": list(held), "numbers": [run.run for run in held.values()]}
+            found = self._connection.execute(_FENCE, names)
         for owner, at in found:
             self._planned[owner] = held[owner], _Planned(at, held[owner].records, {})
 

@@ -160,7 +160,7 @@ def _info(connection: Connection, row: Row[Any]) -> RunInfo:
         row.title or _title(connection, outermost),
         loaded(row.metadata),
         time_of(row.started),
-        time_of(row.updated),
+        time_of(max(row.updated, _last(connection, row.number))),
         _status(held, row.stop),
         reason_from_json(loaded(row.reason)) if row.reason is not None else None,
         tuple(dict.fromkeys(name for opening in outermost for name in loaded(opening.participants))),
@@ -171,6 +171,12 @@ def _info(connection: Connection, row: Row[Any]) -> RunInfo:
         loaded(row.forked_from) if row.forked_from is not None else None,
         row.owner if held else None,
     )
+
+
+def _last(connection: Connection, run: int) -> float:
+    """When the newest record was written."""
+    newest = select(records.c.at).where(records.c.run == run).order_by(records.c.number.desc()).limit(1)
+    return connection.execute(newest).scalar() or 0.0
 
 
 def _status(held: bool, stop: str | None) -> Status:

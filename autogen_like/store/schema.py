@@ -40,7 +40,7 @@ runs = Table(
     Column("title", Text, nullable=False),
     Column("metadata", Text, nullable=False),
     Column("started", Float(53), nullable=False),
-    Column("updated", Float(53), nullable=False),
+    Column("updated", Float(53), nullable=False),  # beside its records, which have their own times
     Column("forked_from", Text),  # JSON: run, conversation, messages
     Column("stop", String),  # the kind of the reason why it ended or paused; NULL while it hasn't
     Column("reason", Text),  # the whole reason, as JSON

@@ -125,11 +125,11 @@ class Writer:
     def _patiently(self, jobs: Sequence[Job]) -> Sequence[tuple[Job, object]]:
         """Writes them, and again where the server went away meanwhile, unless they were written after all."""
         until = time.monotonic() + self._patience
-        tried, attempt = False, _Attempt(jobs, self._lease, self._statements)
+        tried, attempt = False, _Attempt(jobs, self._statements)
         while True:
             try:
                 if not (tried and self._transaction(attempt.is_written)):
-                    tried, attempt = True, _Attempt(jobs, self._lease, self._statements)
+                    tried, attempt = True, _Attempt(jobs, self._statements)
                     self._transaction(attempt.write)
             except self._database.errors as error:
                 self._disconnect()
@@ -145,12 +145,11 @@ class _Attempt:
 
     Args:
         jobs: The jobs.
-        lease: Seconds that leases last.
         statements: Those of the database.
     """
 
-    def __init__(self, jobs: Sequence[Job], lease: float, statements: Statements) -> None:
-        self._jobs, self._lease, self._statements = jobs, lease, statements
+    def __init__(self, jobs: Sequence[Job], statements: Statements) -> None:
+        self._jobs, self._statements = jobs, statements
         self._outcomes: list[tuple[Job, object]] = []
         self._appending: Appending | None = None
 
@@ -161,7 +160,7 @@ class _Attempt:
                 self._outcomes.append((job, _tried(job.work, connection)))
         appends = [job for job in self._jobs if isinstance(job, Append)]
         if appends:
-            self._appending = Appending(connection, self._lease, self._statements)
+            self._appending = Appending(connection, self._statements)
             self._outcomes.extend(zip(appends, self._appending.write(appends), strict=True))
 
     def is_written(self, connection: Connection) -> bool:
