@@ -133,6 +133,31 @@ def test_a_transcript_is_shown_with_its_control_characters_made_visible(url: str
     assert "(ended: answered: ada has answered)" in out
 
 
+def test_tools_and_chats_inside_are_shown_where_they_happened(url: str, capsys: Any):
+    def double(n: int) -> int:
+        "Doubles."
+        return 2 * n
+
+    call = ModelResponse(tool_calls=(ToolCall("x", "double", '{"n": 4}'),))
+    clerk = AssistantAgent("clerk", llm_config=ScriptedModel([call, "It is eight."]), tools=[FunctionTool(double)])
+    ask = ModelResponse(tool_calls=(ToolCall("y", "clerk", '{"message": "Twice four?"}'),))
+    run = held(url, ask, "Eight.", tools=[clerk.as_tool(description="Counts.")])
+    lines = [line.rstrip() for line in runs(capsys, "show", run, store=url)[1].splitlines()]
+    wanted = ["calls clerk", "  | calls double", "  | 8", "  | It is eight.", "It is eight.", "Eight."]
+    places = [lines.index(line) for line in wanted]
+    assert places == sorted(places)
+
+
+def test_a_run_in_which_nothing_has_begun_cannot_be_forked(url: str, capsys: Any):
+    async def begin() -> None:
+        async with Store(url) as store, await store.begin("r"):
+            pass
+
+    asyncio.run(begin())
+    status, _, err = runs(capsys, "fork", "r", store=url)
+    assert (status, "no conversation has begun" in err) == (1, True)
+
+
 def test_a_terminal_that_knows_only_ascii_is_shown_what_it_can(url: str):
     run = held(url, "Grüße")
     process = started("show", run, "--store", url, env={**os.environ, "PYTHONIOENCODING": "ascii"})
@@ -326,3 +351,13 @@ def test_the_command_loads_no_database_before_it_needs_one():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"sqlalchemy", "rich", "pydantic"}.isdisjoint(loaded)
+
+
+def test_without_the_extra_it_says_what_to_install(url: str):
+    code = (
+        "import sys; sys.modules['sqlalchemy'] = None; from autogen_like import cli; "
+        f"sys.exit(cli.main(['runs', 'list', '--store', {url!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "pip install 'autogen_like[store]'" in done.stderr

@@ -186,6 +186,7 @@ FIGURES = [1, 2, 3, 0.5, 1.5]
         {"run": {"usage": {"total": {"m": FIGURES}, "actual": {}}, "usage_by_agent": []}},
         {"run": {"usage": {"total": {"m": [*FIGURES[:4], float("inf")]}, "actual": {}}, "usage_by_agent": {}}},
         {"paused": {"requests": [3]}},
+        {"paused": {"requests": [{"id": 3, "agent": "ada", "prompt": "?"}]}},
         {"paused": 3},
     ],
     ids=str,
