@@ -112,7 +112,7 @@ def insert_run(connection: Connection, head: Mapping[str, Any], old: Sequence[_O
     ).scalar_one()  # fmt: skip
     held = Held(number, id, owner)
     names = {name: _free_name(connection, name) for name in {name for name, *_ in old}}
-    appending = Appending(connection, 0.0, Statements(connection.dialect))
+    appending = Appending(connection, Statements(connection.dialect))
     appending.write_old(held, ((names[name], at, record) for name, at, record in old))
     reason = head.get("reason")
     release(connection, held, reason)
