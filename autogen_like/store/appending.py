@@ -41,6 +41,7 @@ class _Planned:
     at: float
     records: int
     known: dict[str, Known]
+    keys: set[str]
 
 
 # One row for each lease that is ours, with the time there. PostgreSQL locks the rows, so that nobody takes a run over
@@ -122,6 +123,7 @@ class Appending:
         for held, planned in self._planned.values():
             held.records = planned.records
             held.known.update(planned.known)
+            held.keys |= planned.keys
 
     def _fence(self, held: dict[str, Held]) -> None:
         found: Iterable[Any]
@@ -132,7 +134,7 @@ class Appending:
             names = {"owners": list(held), "numbers": [run.run for run in held.values()]}
             found = self._connection.execute(_FENCE, names)
         for owner, at in found:
-            self._planned[owner] = held[owner], _Planned(at, held[owner].records, {})
+            self._planned[owner] = held[owner], _Planned(at, held[owner].records, {}, set())
 
     def _add(self, held: Held, planned: _Planned, conversation: str, record: Encoded, at: float) -> None:
         known = planned.known.get(conversation)
@@ -147,7 +149,7 @@ class Appending:
             self._row(held, planned, known, encoded_message(message, None), at)
         number = self._row(held, planned, known, record, at)
         if record.kind == OPENED:
-            self._open(held.run, known, number, record)
+            self._open(held, planned, known, number, record)
         elif record.kind == CLOSED:
             self._close(held.run, known, number, record)
 
@@ -189,11 +191,15 @@ class Appending:
         same = self._connection.execute(found).scalar() == past[count - 1].id
         return (before.number, count) if same else (None, 0)
 
-    def _open(self, run: int, known: Known, number: int, record: Encoded) -> None:
-        execute = self._connection.execute
-        mine = openings.c.conversation == known.number
-        execute(update(openings).where(mine, openings.c.until.is_(None)).values(until=number))
-        execute(delete(openings).where(openings.c.run == run, openings.c.key == record.key))
+    def _open(self, held: Held, planned: _Planned, known: Known, number: int, record: Encoded) -> None:
+        run, execute = held.run, self._connection.execute
+        if known.key is not None:  # it was open elsewhere
+            mine = openings.c.conversation == known.number
+            execute(update(openings).where(mine, openings.c.until.is_(None)).values(until=number))
+        if record.key in held.keys or record.key in planned.keys:
+            execute(delete(openings).where(openings.c.run == run, openings.c.key == record.key))
+            if not record.key:
+                execute(update(runs).where(runs.c.number == run).values(stop=None, reason=None))
         execute(
             insert(openings).values(
                 run=run, key=record.key, conversation=known.number, participants=record.participants, record=number,
@@ -201,8 +207,7 @@ class Appending:
             )
         )  # fmt: skip
         known.key = record.key
-        if not record.key:
-            execute(update(runs).where(runs.c.number == run).values(stop=None, reason=None))
+        planned.keys.add(record.key)
 
     def _close(self, run: int, known: Known, number: int, record: Encoded) -> None:
         self._connection.execute(

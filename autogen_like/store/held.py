@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import _sqlalchemy  # noqa: F401  isort: skip
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, literal, or_, select, update
 
 from ..core.errors import ConfigError
 from ..core.message import new_id
@@ -49,6 +49,7 @@ class Held:
         owner: The name under which it is held.
         records: The number of its next record.
         known: Its conversations, by id.
+        keys: The places at which any was opened.
     """
 
     run: int
@@ -56,6 +57,7 @@ class Held:
     owner: str
     records: int = 0
     known: dict[str, Known] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
 
 
 def new_owner() -> str:
@@ -69,16 +71,14 @@ def begin(connection: Connection, id: str, owner: str, lease: float, title: str,
     Raises:
         ConfigError: If there is one with this id.
     """
-    found = _find(connection, plain(id, "run's id"))
-    if found is None:
-        number = connection.execute(
-            insert(runs)
-            .values(
-                id=id, title=title, metadata=metadata, started=now(), updated=now(), owner=owner, expires=now() + lease
-            )
-            .returning(runs.c.number)
-        ).scalar_one()  # fmt: skip
+    new = select(
+        literal(plain(id, "run's id")), literal(title), literal(metadata), now(), now(), literal(owner), now() + lease
+    ).where(~exists().where(runs.c.id == id))
+    columns = ["id", "title", "metadata", "started", "updated", "owner", "expires"]
+    number = connection.execute(insert(runs).from_select(columns, new).returning(runs.c.number)).scalar()
+    if number is not None:
         return Held(number, id, owner)
+    found = _find(connection, id)
     if found.owner != owner:  # else it was written, and only the answer was lost
         raise ConfigError(f"there is a run {id!r} in this store: go on with it by resume, or take another id")
     return Held(found.number, id, owner)
@@ -104,11 +104,11 @@ def resume(connection: Connection, id: str, owner: str, lease: float) -> Held:  
     for conversation, its_number, shared, place in found:
         known = held.known[conversation] = Known(its_number, shared if place is None else max(shared, place + 1))
         by_number[its_number] = known
-    still_open = select(openings.c.conversation, openings.c.key).where(
-        openings.c.run == number, openings.c.until.is_(None)
-    )
-    for its_number, key in connection.execute(still_open):
-        by_number[its_number].key = key
+    opened = select(openings.c.conversation, openings.c.key, openings.c.until).where(openings.c.run == number)
+    for its_number, key, until in connection.execute(opened):
+        held.keys.add(key)
+        if until is None:
+            by_number[its_number].key = key
     return held
 
 
