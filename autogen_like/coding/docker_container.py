@@ -26,15 +26,16 @@ KEEPER = "65533"  # who the process is that keeps the container alive; code runs
 BEGUN = b"."
 
 # What runs in the container for each block, as the user that the block runs as. It waits for a line, so that nothing is
-# said before somebody listens; it makes one stream of two, whose order the engine would lose; it writes the file, says
-# so, and runs the program. The next line, or the end of who listens, kills the program and all that it started, and so
-# does the program's own end: `kill -9 -1` reaches all that this user may kill, at once: no fork bomb outruns it.
+# said before somebody listens; it makes one stream of two, whose order the engine would lose; it writes the file, of
+# which it reads all even where it can't be written (the engine cuts a connection that nobody reads); it says so, and
+# runs the program. The next line, or the end of who listens, kills the program and all that it started, and so does the
+# program's own end: `kill -9 -1` reaches all that this user may kill, at once: no fork bomb outruns it.
 _RUN = """
 read -r _ || exit 0
 exec 2>&1
 if [ -n "$1" ]; then
-    case $1 in */*) mkdir -p -- "${1%/*}" || exit 1 ;; esac
-    head -c "$2" >"$1" || exit 1
+    case $1 in */*) mkdir -p -- "${1%/*}" || { head -c "$2" >/dev/null; exit 1; } ;; esac
+    head -c "$2" | { cat >"$1" || { cat >/dev/null; rm -f -- "$1"; exit 1; }; } || exit 1
 fi
 shift 2
 printf .
@@ -46,7 +47,7 @@ code=$?
 kill -9 -1 2>/dev/null
 exit $code
 """
-_SWEEP = ("sh", "-c", "kill -9 -1")
+_SWEEP = ("sh", "-c", "kill -9 -1; exit 0")  # there may be nothing to kill
 _INSPECTIONS, _PAUSE = 500, 0.01  # seconds
 _FILES = 65536  # in the work folder; each takes memory, also an empty one
 
@@ -176,8 +177,14 @@ class Container:
         Raises:
             Gone: If the container isn't there any more.
         """
-        for _ in self.execute(_SWEEP):
-            pass
+        for _ in range(_INSPECTIONS):  # what is killed may kill it first, and a container that is ending runs nothing
+            sweeping = self.execute(_SWEEP)
+            for _ in sweeping:
+                pass
+            if sweeping.exit_code() == 0:
+                return
+            time.sleep(_PAUSE)
+        raise Gone("nothing can be run in it")
 
     def remove(self) -> None:
         """Kills and removes it."""
@@ -215,6 +222,7 @@ class Execution:
         self._id = name
         self._stream = stream
         self._stdin = stdin
+        self._sent = False
 
     def __iter__(self) -> Iterator[bytes]:
         """What it prints, both streams in the order written."""
@@ -228,6 +236,7 @@ class Execution:
         try:
             with engine_errors():
                 _socket(self._stream).sendall(self._stdin)
+                self._sent = True
                 yield from frames_iter(self._stream, tty=False)  # type: ignore[no-untyped-call]
         finally:
             self.close()
@@ -259,6 +268,9 @@ class Execution:
 
     def stop(self) -> None:
         """Kills what `Container.run` runs, from any thread; whoever listens goes on to its end."""
+        if not self._sent:  # it takes in no more
+            self.cut()
+            return
         with contextlib.suppress(OSError):  # it has ended, or cannot be reached
             _socket(self._stream).sendall(b"\n")
 

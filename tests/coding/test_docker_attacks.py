@@ -133,6 +133,25 @@ def test_where_all_is_full_the_failure_is_said(executor):
     assert saved.output.endswith("No space left on device\n")
 
 
+@pytest.mark.parametrize("size", [1, 40], ids=["larger than what is left", "larger than all of it"])
+def test_a_block_that_no_folder_has_room_for_fails_and_the_next_one_runs(executor, size):
+    fill = "head -c 33000000 /dev/zero > big; head -c 33000000 /dev/zero > /tmp/big; true"
+    if size == 1:
+        assert run(executor, fill, "sh").exit_code == 0
+    result = run(executor, f"print(1)  # {'x' * size * 2**20}")
+    assert result.exit_code == 1
+    assert "No space left on device" in result.output
+    assert run(executor, "rm -f big /tmp/big", "sh").exit_code == 0
+    assert still_works(executor)
+
+
+def test_a_block_whose_file_cannot_be_fails_however_large_it_is(executor):
+    result = run(executor, f"# filename: kept/x.py\n# {'x' * 2**20}")
+    assert result.exit_code == 1
+    assert "kept" in result.output
+    assert still_works(executor)
+
+
 def test_more_memory_than_allowed_ends_the_code_and_says_why(executor):
     result = run(executor, "x = []\nwhile True: x.append(b'x' * 2**20)")
     assert result.exit_code == 137

@@ -187,6 +187,17 @@ def test_a_connection_that_is_cut_counts_as_the_end_of_the_container(before, doc
 
 
 @needs_docker
+def test_a_container_in_which_nothing_can_be_run_any_more_has_ended(before, docker_image, monkeypatch):
+    monkeypatch.setattr("autogen_like.coding.docker_container._INSPECTIONS", 5)
+    with DockerCommandLineCodeExecutor(docker_image) as executor:
+        executor.execute_code_blocks(HELLO)
+        monkeypatch.setattr("autogen_like.coding.docker_container._SWEEP", ("sh", "-c", "exit 1"))
+        result = executor.execute_code_blocks([CodeBlock("import os; os.kill(os.getpid(), 9)", "python")])
+    assert result.exit_code == 137
+    assert "its files are lost" in result.output
+
+
+@needs_docker
 def test_files_that_cannot_be_copied_are_warned_of_and_the_container_goes(before, docker_image, tmp_path, caplog):
     (tmp_path / "results").write_text("a file, no folder")
     with DockerCommandLineCodeExecutor(docker_image, work_dir=tmp_path / "results") as executor:
