@@ -18,6 +18,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from mcp import ClientSession
 
 from autogen_like import AssistantAgent, ModelResponse, NeedsApproval, ScriptedModel, ToolCall, ToolProgress, tool
 from autogen_like.core.errors import ConfigError, MissingExtra
@@ -428,6 +429,23 @@ async def test_changes_are_told_to_those_who_listen(modern):
         assert (await server.get("grow").call(ToolCall("1", "grow", '{"name": "twig"}'))).content == "grown"
         await until(lambda: server.get("twig") is not None)
         assert (await use(server, "twig")).content == "I am twig"
+
+
+async def test_a_server_that_is_slow_to_start_is_asked_for_its_version_again(modern, monkeypatch):
+    """It takes the first question, which nobody waits for any more, as the choice of its protocol."""
+    monkeypatch.setattr("mcp.client.session.DISCOVER_TIMEOUT_SECONDS", 0.01)
+    initialize, answers = ClientSession.initialize, []
+
+    async def wait_longer_from_now_on(session):
+        monkeypatch.setattr("mcp.client.session.DISCOVER_TIMEOUT_SECONDS", 60)
+        answers.append("asked")
+        return await initialize(session)
+
+    monkeypatch.setattr(ClientSession, "initialize", wait_longer_from_now_on)
+    async with modern as server:
+        assert answers == ["asked"]
+        assert server.session._connection.session.protocol_version == "2026-07-28"
+        assert (await server.get("grow").call(ToolCall("1", "grow", '{"name": "twig"}'))).content == "grown"
 
 
 async def test_input_that_a_tool_asks_for_is_not_given(modern):

@@ -365,7 +365,13 @@ async def _agree(session: ClientSession) -> None:
     try:
         await session.discover()
     except (MCPError, ValidationError, RuntimeError):
-        await session.initialize()
+        try:
+            await session.initialize()
+        except MCPError as error:
+            if error.code != types.UNSUPPORTED_PROTOCOL_VERSION:
+                raise
+            # It was so slow to start that nobody waited for its answer any more, and has taken the question as settled.
+            await session.discover()
 
 
 async def _list(session: ClientSession, dispatcher: _Dispatcher) -> Listing:
