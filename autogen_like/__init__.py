@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from .core.events import TurnStarted as TurnStarted
     from .core.events import UsageReported as UsageReported
     from .core.limits import Limits as Limits
+    from .core.limits import limit_process as limit_process
     from .core.message import File as File
     from .core.message import Image as Image
     from .core.message import Message as Message
@@ -284,6 +285,7 @@ _MODULES = {
     "TurnStarted": "autogen_like.core.events",
     "UsageReported": "autogen_like.core.events",
     "Limits": "autogen_like.core.limits",
+    "limit_process": "autogen_like.core.limits",
     "File": "autogen_like.core.message",
     "Image": "autogen_like.core.message",
     "Message": "autogen_like.core.message",

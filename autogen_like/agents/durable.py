@@ -63,7 +63,13 @@ def store_of(run: Run[Any], store: JournalStore | str | None) -> JournalStore | 
 
 
 @asynccontextmanager
-async def kept(run: Run[Any], store: JournalStore | str, resume: str | None, uncertain: str) -> AsyncIterator[None]:
+async def kept(
+    run: Run[Any],
+    store: JournalStore | str,
+    resume: str | None,
+    uncertain: str,
+    over: StopReason | None = None,
+) -> AsyncIterator[None]:
     """Keeps a run in a store while the block lasts.
 
     Args:
@@ -71,6 +77,7 @@ async def kept(run: Run[Any], store: JournalStore | str, resume: str | None, unc
         store: Where.
         resume: The id of a kept run to go on with.
         uncertain: What becomes of calls that may have run: "ask" a person, or "tell" the model.
+        over: Why it is over when the block ends well, where it is no single conversation that says so.
 
     Raises:
         ConfigError: If the run to go on with isn't there, or another process holds it.
@@ -83,10 +90,12 @@ async def kept(run: Run[Any], store: JournalStore | str, resume: str | None, unc
     else:
         journal = await opened.begin(run.id)
     run.journal = journal
+    reason = None
     try:
         yield
+        reason = over
     finally:
-        await journal.release()
+        await journal.release(reason)
 
 
 def _store(store: JournalStore | str) -> JournalStore:

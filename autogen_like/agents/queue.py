@@ -13,6 +13,7 @@ from ..core.journal import JournalStore
 from ..core.position import branch
 from ..core.run import Ask, Run
 from ..core.sync import run as run_sync
+from ..core.termination import StopReason
 from ..observe.console import ConsolePrinter
 from .chat_result import ChatResult
 from .chats import refuse_async
@@ -131,7 +132,7 @@ async def in_one_run(
         return await chats()
 
     async def main(run: Run[T]) -> T:
-        async with kept(run, store, resume, "ask"):
+        async with kept(run, store, resume, "ask", StopReason("answered", "all chats were held")):
             with run.at("chats"):
                 return await chats()
 

@@ -164,8 +164,12 @@ class RunJournal(Journal, Protocol):
         """
         ...
 
-    async def release(self) -> None:
-        """Called when the run is over, or has ended here: another process may go on with it."""
+    async def release(self, reason: StopReason | None = None) -> None:
+        """Called when the run is over, or has ended here: another process may go on with it.
+
+        Args:
+            reason: Why it is over, where that is no conversation's end: a queue of chats has none of its own.
+        """
         ...
 
 

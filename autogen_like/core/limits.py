@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 from .errors import ConfigError
 from .termination import StopReason
-
-if TYPE_CHECKING:
-    from .run import Run
+from .usage import Usage, UsageLedger
 
 
 def is_count(value: object) -> bool:
     """Whether a setting is a whole number of at least 1."""
     return isinstance(value, int) and value >= 1
+
+
+class Spending(Protocol):
+    """What a limit looks at: a run, or a process."""
+
+    turns: int
+    usage: UsageLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Limits:
             if value is not None and value <= 0:
                 raise ConfigError(f"Limits({spec.name}=...) must be more than 0, not {value}; None means no limit")
 
-    def exceeded(self, run: Run[Any]) -> StopReason | None:
+    def exceeded(self, run: Spending) -> StopReason | None:
         """The limit that the run has reached, if any; constant work. Wall time is enforced by the run itself."""
         total = run.usage.total
         if self.turns is not None and run.turns >= self.turns:
@@ -56,3 +63,49 @@ class Limits:
         if self.cost is not None and total.cost >= self.cost:
             return StopReason("budget", f"${total.cost:.4f} of ${self.cost} spent")
         return None
+
+
+class _Process:
+    """What all runs of this process spend together, while there is a limit to it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.turns = 0
+        self.usage = UsageLedger()
+        self._began = time.monotonic()
+        self._lock = threading.Lock()  # runs may be on several threads' loops
+
+    def add(self, model: str, usage: Usage, *, cached: bool) -> None:
+        with self._lock:
+            self.usage.add(model, usage, cached=cached)
+
+    def add_turn(self) -> None:
+        with self._lock:
+            self.turns += 1
+
+    def exceeded(self) -> StopReason | None:
+        reason = self.limits.exceeded(self)
+        seconds = self.limits.seconds
+        if reason is None and seconds is not None and time.monotonic() - self._began >= seconds:
+            reason = StopReason("budget", f"{seconds} s are over")
+        return StopReason("budget", f"of the process: {reason.detail}") if reason is not None else None
+
+
+process: _Process | None = None
+"""What this process may spend; None for no limit."""
+
+
+def limit_process(limits: Limits | None) -> None:
+    """Limits what all runs of this process spend together, from now on. What is over ends each run after its turn.
+
+    A run that ends so says "budget", and can be gone on with where it is kept, once there is a new limit.
+
+    Args:
+        limits: What they may spend; ``seconds`` count from now. None takes the limit back.
+
+    Example:
+        >>> limit_process(Limits(cost=5.0))
+        >>> limit_process(None)
+    """
+    global process  # noqa: PLW0603 - one for the process
+    process = _Process(limits) if limits is not None else None

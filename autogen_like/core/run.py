@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Generic, NoReturn, TypeVar
 
+from . import limits as budgets
 from .errors import ConfigError, PersonNeeded
 from .events import (
     PIECES,
@@ -210,13 +211,19 @@ class Run(Generic[T]):
     def over_budget(self) -> StopReason | None:
         """The limit that this run, or one around it, has reached."""
         reason = self.limits.exceeded(self) if self.limits is not None else None
-        return reason or (self.parent.over_budget() if self.parent is not None else None)
+        if reason is not None:
+            return reason
+        if self.parent is not None:
+            return self.parent.over_budget()
+        return budgets.process.exceeded() if budgets.process is not None else None
 
     def record_turn(self) -> None:
         """Counts a reply, here and in the runs around it."""
         self.turns += 1
         if self.parent is not None:
             self.parent.record_turn()
+        elif budgets.process is not None:
+            budgets.process.add_turn()
 
     def record_usage(
         self, agent: str, model: str, usage: Usage, *, cached: bool = False, conversation: str = ""
@@ -227,6 +234,8 @@ class Run(Generic[T]):
             run.usage.add(model, usage, cached=cached)
             run.usage_by_agent.setdefault(agent, UsageLedger()).add(model, usage, cached=cached)
             run = run.parent
+        if budgets.process is not None:
+            budgets.process.add(model, usage, cached=cached)
         if self.listening:
             self.emit(UsageReported(conversation, agent, model, usage, cached))
 

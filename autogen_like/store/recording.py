@@ -89,7 +89,7 @@ class _Recorded:
     async def recover(self, key: str) -> Recovered | None:
         return None
 
-    async def release(self) -> None:
+    async def release(self, reason: object = None) -> None:
         pass
 
 

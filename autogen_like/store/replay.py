@@ -60,7 +60,7 @@ class Recording:
         >>> class Kept:
         ...     async def append(self, conversation, record): records.append((conversation, record))
         ...     async def recover(self, key): return None
-        ...     async def release(self): pass
+        ...     async def release(self, reason=None): pass
         >>> class Records:
         ...     async def begin(self, run_id): return Kept()
         ...     async def resume(self, run_id): return Kept()
@@ -105,7 +105,7 @@ class Replay:
         """Nothing: a replay begins at the beginning."""
         return None
 
-    async def release(self) -> None:
+    async def release(self, reason: object = None) -> None:
         """Nothing is held."""
 
     async def append(self, conversation: str, record: Record) -> None:

@@ -96,7 +96,7 @@ class Kept:
             last.reason if isinstance(last, Closed) else None,
         )
 
-    async def release(self) -> None:
+    async def release(self, reason: object = None) -> None:
         pass
 
 

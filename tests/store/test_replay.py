@@ -42,7 +42,7 @@ class Records:
     async def recover(self, key: str) -> None:
         return None
 
-    async def release(self) -> None:
+    async def release(self, reason: object = None) -> None:
         pass
 
 
