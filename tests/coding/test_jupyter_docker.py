@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from autogen_like import CodeBlock, ConfigError, DockerJupyterServer, JupyterCodeExecutor
+from autogen_like.coding.docker_reaper import OWNER, owner
 
 pytestmark = [pytest.mark.needs_docker, pytest.mark.slow, pytest.mark.xdist_group("docker")]
 
@@ -18,9 +20,15 @@ def run(executor: JupyterCodeExecutor, *codes: str):
     return executor.execute_code_blocks([CodeBlock(code, "python") for code in codes])
 
 
-def containers(name: str = "") -> set[str]:
-    command = ["docker", "ps", "-aq", "--no-trunc", *(["--filter", f"name={name}"] if name else [])]
+def containers(label: str = OWNER) -> set[str]:
+    """The containers with a label."""
+    command = ["docker", "ps", "-aq", "--no-trunc", "--filter", f"label={label}"]
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def ours() -> set[str]:
+    """The containers of this process; other tests run beside this one."""
+    return containers(f"{OWNER}={owner()}")
 
 
 def soon(condition) -> bool:
@@ -81,11 +89,13 @@ def test_it_is_removed_when_it_is_stopped_or_dropped(docker_image):
     stopped.stop()
     stopped.stop()
     assert stopped.container_id not in containers()
-    dropped = DockerJupyterServer(custom_image_name=docker_image, container_name="autogen_like-dropped")
-    assert containers("autogen_like-dropped")
+    name = f"autogen_like-dropped-{os.getpid()}"
+    dropped = DockerJupyterServer(custom_image_name=docker_image, container_name=name)
+    there = {dropped.container_id}
+    assert there <= ours()
     del dropped
     gc.collect()
-    assert soon(lambda: not containers("autogen_like-dropped"))
+    assert soon(lambda: not there & ours())
 
 
 PROGRAM = """
@@ -113,10 +123,10 @@ def test_a_container_that_is_removed_under_it_is_told(docker_image, tmp_path):
 
 
 def test_a_server_that_does_not_start_is_told_and_leaves_nothing(docker_image):
-    before = containers()
+    before = ours()
     with pytest.raises(ConfigError, match=r"did not start:\n.*No module named jupyter_server"):
         DockerJupyterServer(custom_image_name=docker_image, packages=None)
-    assert containers() <= before
+    assert ours() <= before
 
 
 def test_an_empty_token_is_refused():
