@@ -10,7 +10,6 @@ from .errors import ConfigError
 from .events import ApprovalRequested, HumanRequested
 from .message import Message, ToolCall, ToolResult, part_from_dict, part_to_dict
 from .protocols import Participant, Snapshot
-from .transcript import Transcript
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -180,7 +179,7 @@ def take_up(
     missing = [name for name in participants if name not in here]
     if missing:
         raise ConfigError(f"the saved conversation has participants that this one hasn't: {', '.join(missing)}")
-    conversation.transcript = Transcript(messages, id=id)
+    conversation.transcript.become(messages, id)  # a group has the same one
     conversation.auto_replies = dict(state["auto_replies"])
     conversation.began = state["began"]
     if state["rule"] is not None and isinstance(conversation.rule, Snapshot):

@@ -134,6 +134,17 @@ class Transcript(Sequence[Message]):
         """Adds what was just said."""
         self.messages.append(message)
 
+    def become(self, messages: Iterable[Message], id: str) -> None:  # noqa: A002
+        """Holds what was said elsewhere, for a conversation that goes on here; whoever has the transcript sees it.
+
+        Args:
+            messages: What was said.
+            id: That transcript's id.
+        """
+        self.id = id
+        self.messages[:] = messages
+        self._views.clear()
+
     @property
     def last(self) -> Message | None:
         """The newest message."""
