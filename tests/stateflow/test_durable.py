@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from autogen_like import AssistantAgent, ConfigError, FunctionTool, Run, ScriptedModel, Usage
+from autogen_like import (
+    AssistantAgent,
+    ConfigError,
+    FunctionTool,
+    GroupChat,
+    GroupChatManager,
+    Run,
+    ScriptedModel,
+    Usage,
+)
 from autogen_like.stateflow import (
     FlowResult,
     StateFlow,
@@ -225,3 +234,46 @@ def test_a_process_that_is_killed_in_mid_state_is_gone_on_with_by_another(tmp_pa
     went_on = start(killed.stdout.strip())
     assert went_on.returncode == 0, went_on.stderr
     assert went_on.stdout.strip() == "end ['t', 'word 2', 'word 3', 'word 4']"
+
+
+def as_agent(world: Any, **kept: Any) -> Run[Any]:
+    """A flow that is an agent in another's chat."""
+    made = StateFlow("clerk", initial="book", final={"end"}, model=after(durable.wants(("book", "a room")), "Booked."))
+    made.state("book", ask("Book it."), tools=world.tools()).transition("book", "end")
+    return durable.user().run(made.as_agent("desk"), "A room, please.", max_turns=1, **kept)
+
+
+def group(world: Any, **kept: Any) -> Run[Any]:
+    """A flow that selects the speakers of a group, with a model's choice."""
+    ada = AssistantAgent(
+        "ada", llm_config=durable.after("I plan.", durable.wants(("book", "a flight")), "Booked."), tools=world.tools()
+    )
+    bob = AssistantAgent("bob", llm_config=durable.after("Go on.", "Well done."))
+    chooser = ScriptedModel(
+        lambda request: "end" if any(one["content"] == "Well done." for one in request.messages) else "plan",
+        record=False,
+        usage=Usage(7, 1),
+    )
+    made = StateFlow("team", initial="plan", final={"end"})
+    made.state("plan", ask(ada)).state("judge", ask(bob))
+    made.transition("plan", "judge").transition("judge", choose(chooser, ["plan", "end"]))
+    manager = GroupChatManager(GroupChat([ada, bob], speaker_selection_method=made, max_round=None))
+    return durable.user().run(manager, "Plan a trip.", **kept)
+
+
+@pytest.mark.parametrize("program", [as_agent, group])
+async def test_in_a_kept_chat_a_flow_goes_on_with_it(program: Callable[..., Run[Any]]):
+    undisturbed, memory = durable.World(), durable.Memory()
+    expected = await program(undisturbed, store=memory)
+    assert [what for what in undisturbed.done if not what.startswith("looked")]
+    for dies_at in range(1, len(memory.records) + 1):
+        world, broken = durable.World(), durable.Memory()
+        broken.dies_at = dies_at
+        going = program(world, store=broken)
+        with pytest.raises(durable.Died):
+            await going
+        result = await program(world, store=broken, resume=going.id, human=durable.again)
+        assert durable.told(result) == durable.told(expected), dies_at
+        assert result.stop_reason == expected.stop_reason
+        assert durable.asked(result) == durable.asked(expected), dies_at
+        assert world.done == undisturbed.done, dies_at
