@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError
 from .asking import Ask
 from .conditions import Raised
+from .outputs import Nested
 from .plan import ANY, Plan, Transition
+
+if TYPE_CHECKING:
+    from .machine import StateFlow
 
 SHOWN = 10
 
 
-def check(plan: Plan, declared: Sequence[Transition]) -> None:
+def check(plan: Plan, flow: StateFlow) -> None:
     """Checks a flow.
 
     Args:
         plan: The flow.
-        declared: Its transitions as they were declared.
+        flow: Its declaration.
 
     Raises:
         ConfigError: If something is wrong; lists what.
     """
-    problems = list(_problems(plan, declared))
+    problems = list(_problems(plan, flow))
     if not problems:
         return
     shown = "\n".join(f"- {problem}" for problem in problems[:SHOWN])
@@ -30,7 +35,8 @@ def check(plan: Plan, declared: Sequence[Transition]) -> None:
     raise ConfigError(f"the flow {plan.name!r} can't be run:\n{shown}{more}")
 
 
-def _problems(plan: Plan, declared: Sequence[Transition]) -> Iterable[str]:
+def _problems(plan: Plan, flow: StateFlow) -> Iterable[str]:
+    declared = flow.transitions
     if not plan.final:
         yield f"it has no final state: StateFlow({plan.name!r}, ..., final={{'end'}})"
     if plan.initial not in plan.states:
@@ -39,6 +45,7 @@ def _problems(plan: Plan, declared: Sequence[Transition]) -> Iterable[str]:
     yield from names
     yield from _order(plan, declared)
     yield from _outputs(plan)
+    yield from _inside(flow)
     if not names and plan.final and plan.initial in plan.states:
         yield from _ways(plan)
 
@@ -106,6 +113,23 @@ def _outputs(plan: Plan) -> Iterable[str]:
             target = edge.target
             if not isinstance(target, str) and (target.client or state.client or plan.client) is None:
                 yield f"the state {state.name!r} has a choice and no model to make it: choose(model, ...)"
+
+
+def _inside(flow: StateFlow) -> Iterable[str]:
+    """Flows that run themselves inside, directly or through others: that would never end."""
+    for state in flow.states.values():
+        for output in state.outputs:
+            if isinstance(output, Nested):
+                seen: set[int] = set()
+                waiting = [output.flow]
+                while waiting:
+                    inner = waiting.pop()
+                    if inner is flow:
+                        yield f"the state {state.name!r} runs the flow {flow.name!r} inside itself"
+                    elif id(inner) not in seen:
+                        seen.add(id(inner))
+                        outputs = (one for other in inner.states.values() for one in other.outputs)
+                        waiting += [one.flow for one in outputs if isinstance(one, Nested)]
 
 
 def _ways(plan: Plan) -> Iterable[str]:

@@ -211,7 +211,7 @@ class StateFlow:
                 compiled(states, self.transitions, self.final),
                 self.client, self.system, self.instruction, self.max_transitions, self.answer,
             )  # fmt: skip
-            check(plan, self.transitions)
+            check(plan, self)
             self._plan = plan
         return self._plan
 

@@ -117,6 +117,7 @@ class FlowRule:
         position = self.position
         if not position.state:
             await self._enter(at, self.plan.initial, "it begins")
+        silent = 0
         while True:
             over = at.run.over_budget()
             if over is not None:
@@ -132,7 +133,9 @@ class FlowRule:
                 reason = await self._leave(at)
                 if reason is not None:
                     return reason
-            await asyncio.sleep(0)  # states that say nothing must not keep others, or a cancellation, waiting
+            silent += 1
+            if silent > 1:  # states that say nothing must not keep others, or a cancellation, waiting
+                await asyncio.sleep(0)
 
     async def _due(self, at: Moment) -> Output | None:
         """The output that is to be produced; None where the state has no more."""

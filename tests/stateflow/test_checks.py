@@ -165,3 +165,13 @@ def test_a_wildcard_leads_out_of_every_state_but_final_ones():
     assert [edge.targets for edge in plan.out["b"]] == [("end",), ("end",)]
     assert plan.out["end"] == ()
     assert repr(made) == "StateFlow('f', 2 states, 3 transitions)"
+
+
+def test_a_flow_that_runs_itself_inside_another_is_refused():
+    outer, inner = build(), StateFlow("g", initial="b", final={"done"})
+    outer.state("a", flow(inner), flow(inner)).transition("a", "end")
+    outer.check()
+    inner.state("b", flow(outer)).transition("b", "done")
+    outer.state("c").transition("c", "end")
+    assert "the state 'a' runs the flow 'f' inside itself" in problems(outer)
+    assert "the state 'b' runs the flow 'g' inside itself" in problems(inner)
