@@ -20,14 +20,15 @@ class PrivateFolder:
 
     Args:
         owner: Whose it is: the folder is removed with it, or at the end of the program.
+        name: What its name says that it is for.
 
     Attributes:
         path: The folder.
     """
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, owner: object, name: str = "") -> None:
         _reap(Path(tempfile.gettempdir()))
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}"))
         new = self.path / f"{_LOCK}.new"
         lock = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from ...core.errors import ConfigError, MissingExtra
 from ...core.sync import run as run_sync
 from ..blocks import CodeBlock, MarkdownCodeExtractor
 from ..commandline import MAX_OUTPUT
+from ..private_folder import PrivateFolder
 from .connection import JupyterConnectable, JupyterConnectionInfo
 from .loop import call, submit
 from .output import IPythonCodeResult
@@ -74,16 +74,16 @@ class JupyterCodeExecutor:
         self._server = jupyter_server  # kept: a server that is forgotten ends
         self._extractor = MarkdownCodeExtractor()
         temporary = output_dir is None
-        self._output_dir = Path(output_dir or tempfile.mkdtemp(prefix="autogen_like-"))
-        try:
-            make = self._maker(kernel_name, env or {})
-        except BaseException:
-            if temporary:
-                self._output_dir.rmdir()
-            raise
+        self._output_dir = Path(output_dir) if output_dir is not None else self._own_folder()
+        make = self._maker(kernel_name, env or {})
         self._session = Session(make, self._output_dir, temporary=temporary, timeout=timeout, max_output=max_output)
         # Not at exit: there, all sessions are closed side by side, and waited for.
         weakref.finalize(self, _dispose, self._session).atexit = False
+
+    def _own_folder(self) -> Path:
+        folder = PrivateFolder(self, "files-").path / "files"
+        folder.mkdir()
+        return folder
 
     def _maker(self, name: str, env: Mapping[str, str]) -> Callable[[], Kernel]:
         try:

@@ -6,9 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
-import shutil
 import site
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +20,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from jupyter_client.session import Session
 
 from ...core.errors import ConfigError
+from ..private_folder import PrivateFolder
 from ..process import MARK, clean_environment, kill_marked
 from .kernel import MAX_MESSAGE, TOO_MUCH, Death, Kernel
 
@@ -89,7 +88,7 @@ class LocalKernel(Kernel):
         super().__init__(name)
         self._cwd = folder
         self._env = env
-        self._private: Path | None = None
+        self._private: PrivateFolder | None = None
         self._manager: AsyncKernelManager | None = None
         self._sockets: dict[str, zmq.asyncio.Socket] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,7 +99,8 @@ class LocalKernel(Kernel):
 
     async def open(self) -> None:
         """Starts the process and connects to it."""
-        private = self._private = Path(tempfile.mkdtemp(prefix="autogen_like-kernel-"))
+        self._private = PrivateFolder(self, "kernel-")
+        private = self._private.path
         manager = self._manager = AsyncKernelManager(
             kernel_name=self.name,
             connection_file=str(private / "kernel.json"),
@@ -208,4 +208,4 @@ class LocalKernel(Kernel):
         if self._pipe is not None:
             self._pipe.close()
         if self._private is not None:
-            shutil.rmtree(self._private, ignore_errors=True)
+            self._private.close()

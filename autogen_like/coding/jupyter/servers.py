@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import weakref
 from importlib.util import find_spec
@@ -16,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from ...core.errors import ConfigError, MissingExtra
+from ..private_folder import PrivateFolder
 from ..process import MARK, clean_environment, kill_marked
 from .connection import JupyterConnectionInfo
 
@@ -68,11 +67,11 @@ class LocalJupyterServer:
             raise ConfigError("token must not be empty: everybody on this machine could run code as you")
         self._token = token or secrets.token_urlsafe(32)
         self._ip = ip
-        folder = Path(tempfile.mkdtemp(prefix="autogen_like-jupyter-"))
-        mark = secrets.token_hex(8)
+        private = PrivateFolder(self, "jupyter-")
+        folder, mark = private.path, secrets.token_hex(8)
         self._log = folder / "log"
         self._process = self._start(folder, port or 0, mark)
-        self._stop = weakref.finalize(self, _end, self._process, folder, mark)
+        self._stop = weakref.finalize(self, _end, self._process, private, mark)
         try:
             self._port = self._started(folder)
         except BaseException:
@@ -140,10 +139,10 @@ class LocalJupyterServer:
         self.stop()
 
 
-def _end(process: subprocess.Popen[bytes], folder: Path, mark: str) -> None:
+def _end(process: subprocess.Popen[bytes], private: PrivateFolder, mark: str) -> None:
     process.kill()
     kill_marked(mark)  # its kernels, which are processes of their own
     process.wait()
     if process.stdin is not None:
         process.stdin.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    private.close()
