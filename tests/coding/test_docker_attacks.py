@@ -60,7 +60,7 @@ def still_works(executor: DockerCommandLineCodeExecutor) -> bool:
         "import signal, time\nfor s in (1, 2, 3, 15): signal.signal(s, signal.SIG_IGN)\nprint('on')\ntime.sleep(1000)",
         "import os, time\nprint('on')\nos.setsid() if os.fork() == 0 else None\ntime.sleep(1000)",
         "import os\nprint('on')\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-        "import subprocess\nprint('on')\nsubprocess.run(['sh', '-c', 'b() { b | b & }; b; sleep 1000'])",
+        "import subprocess, time\nprint('on')\nsubprocess.run(['sh', '-c', 'b() { b | b & }; b'])\ntime.sleep(1000)",
     ],
     ids=["ignores signals", "leaves its session", "fork bomb", "shell bomb"],
 )
