@@ -153,7 +153,8 @@ class ChatsMixin(HistoryMixin):
                 begun = await recovered(run, conversation)
                 if begun is not None:
                     return await self._held(run, conversation, None, recipient, options, finished(begun))
-                opening = await self._opening(run, conversation, recipient, options)
+                with run.at("opening"):
+                    opening = await self._opening(run, conversation, recipient, options)
                 return await self._held(run, conversation, opening, recipient, options)
 
         return self._run_of(main, options, _name_of(recipient))
@@ -196,7 +197,8 @@ class ChatsMixin(HistoryMixin):
             method = options.summary_method
             if method == "reflection_with_llm" and (run.stopped is not None or paused is not None):
                 method = "last_msg"  # what was stopped asks no model any more
-            summary = await summarize(method, self, recipient, chat, run, options.summary_args)
+            with run.at("summary"):
+                summary = await summarize(method, self, recipient, chat, run, options.summary_args)
         except asyncio.CancelledError:
             absorbed = run.absorb_cancel()
             if absorbed is None:
@@ -316,7 +318,8 @@ class ChatsMixin(HistoryMixin):
                     return await self._held(run, chat, None, self, options, finished(begun))
                 message = options.message
                 if callable(message):
-                    message = await call(message, asker, self, dict(options.context))
+                    with run.at("opening"):
+                        message = await call(message, asker, self, dict(options.context))
                 elif message is None:
                     request = HumanRequested(chat.id, new_id(), asker.name, ">")
                     message = await run.ask(request, self._ask_terminal)

@@ -92,7 +92,8 @@ async def kept(
     run.journal = journal
     reason = None
     try:
-        yield
+        with run.at("run"):  # nothing inside is without a place, which would be taken for the outermost conversation's
+            yield
         reason = over
     finally:
         await journal.release(reason)

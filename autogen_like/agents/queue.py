@@ -17,7 +17,7 @@ from ..core.termination import StopReason
 from ..observe.console import ConsolePrinter
 from .chat_result import ChatResult
 from .chats import refuse_async
-from .durable import check_kept, kept
+from .durable import check_kept, kept, store_of
 
 T = TypeVar("T")
 
@@ -99,8 +99,7 @@ def initiate_chats(
             ``finished_chat_indexes_to_exclude_from_carryover``.
         store: Where all of them are kept, as one run: a `Store`, or a database's URL.
         resume: The id of a kept run of the same chats to go on with: those that had ended aren't held again.
-        human: Who answers for people, where the chats are one run: None for the terminal, "events" to wait for
-            `Run.answer`, or an async function.
+        human: An async function that answers for people, in all of them.
 
     Returns:
         One result for each chat, in order. One that pauses for a person is the last: resume it, then have the others.
@@ -119,7 +118,7 @@ async def in_one_run(
     resume: str | None,
     human: Ask | str | None,
 ) -> T:
-    """Has chats as parts of one run, where they are to be kept; each as a run of its own otherwise.
+    """Has chats as parts of one run, where something is said that holds for all; each as a run of its own otherwise.
 
     Args:
         chats: Has them.
@@ -128,13 +127,15 @@ async def in_one_run(
         human: Who answers for people.
     """
     check_kept(store, resume, "ask")
-    if store is None:
+    if store is None and resume is None and human is None:
         return await chats()
 
     async def main(run: Run[T]) -> T:
-        async with kept(run, store, resume, "ask", StopReason("answered", "all chats were held")):
-            with run.at("chats"):
-                return await chats()
+        where = store_of(run, store)
+        if where is None:
+            return await chats()
+        async with kept(run, where, resume, "ask", StopReason("answered", "all chats were held")):
+            return await chats()
 
     run = Run(main, human=human)
     run.subscribe(ConsolePrinter(), deltas=False)  # what is nested is printed with what is around it
@@ -157,8 +158,7 @@ async def a_initiate_chats(
         sender: Who begins the chats that name no sender.
         store: Where all of them are kept, as one run: a `Store`, or a database's URL.
         resume: The id of a kept run of the same chats to go on with: those that had ended aren't held again.
-        human: Who answers for people, where the chats are one run: None for the terminal, "events" to wait for
-            `Run.answer`, or an async function.
+        human: An async function that answers for people, in all of them.
 
     Returns:
         ``{chat_id: result}``, in the order of the queue. Chats that build on one that paused for a person are not held.

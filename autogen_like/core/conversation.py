@@ -404,7 +404,10 @@ class Conversation:
 
     async def _next_speaker(self, run: Run[Any], index: int) -> Participant | StopReason:
         try:
-            return await self.rule.next(self)
+            if run.journal is None:
+                return await self.rule.next(self)
+            with run.at(f"{len(self.transcript)}.rule"):
+                return await self.rule.next(self)
         except (ConversationError, ReplayDiffers):
             raise
         except PersonNeeded as need:

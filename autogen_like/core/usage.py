@@ -85,6 +85,13 @@ def _tally(tallies: dict[str, Tally], model: str) -> Tally:
     return tally
 
 
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        total.merge(tally)
+    return total
+
+
 class UsageLedger:
     """Usage by model, with and without what a local cache answered.
 
@@ -96,26 +103,30 @@ class UsageLedger:
         (30, 15)
     """
 
-    __slots__ = ("actual", "actual_by_model", "total", "total_by_model")
+    __slots__ = ("actual_by_model", "total_by_model")
 
     def __init__(self) -> None:
-        self.total = Tally()
-        self.actual = Tally()
         self.total_by_model: dict[str, Tally] = {}
         self.actual_by_model: dict[str, Tally] = {}
 
+    @property
+    def total(self) -> Tally:
+        """The sum over all models, as it stands now."""
+        return _sum(self.total_by_model.values())
+
+    @property
+    def actual(self) -> Tally:
+        """The sum over all models without what a local cache answered, as it stands now."""
+        return _sum(self.actual_by_model.values())
+
     def add(self, model: str, usage: Usage, *, cached: bool = False) -> None:
         """Records one request; `cached` when this program's own cache answered it."""
-        self.total.add(usage)
         _tally(self.total_by_model, model).add(usage)
         if not cached:
-            self.actual.add(usage)
             _tally(self.actual_by_model, model).add(usage)
 
     def merge(self, other: UsageLedger) -> None:
         """Adds all that another ledger holds."""
-        self.total.merge(other.total)
-        self.actual.merge(other.actual)
         for mine, theirs in (
             (self.total_by_model, other.total_by_model),
             (self.actual_by_model, other.actual_by_model),
@@ -134,13 +145,8 @@ class UsageLedger:
     def restored(cls, state: Mapping[str, Any]) -> UsageLedger:
         """The ledger that `snapshot` described."""
         ledger = cls()
-        for kind, total, by_model in (
-            ("total", ledger.total, ledger.total_by_model),
-            ("actual", ledger.actual, ledger.actual_by_model),
-        ):
-            for model, figures in state[kind].items():
-                tally = by_model[model] = Tally.of(figures)
-                total.merge(tally)
+        for kind, by_model in (("total", ledger.total_by_model), ("actual", ledger.actual_by_model)):
+            by_model.update((model, Tally.of(figures)) for model, figures in state[kind].items())
         return ledger
 
     def summary(self, *, actual: bool = False) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Cached(Layer):
         key = cache_key(self.client, request)
         found = await self._get(key, request)
         if found is not None:
-            for delta in _replay(found):
+            for delta in deltas_of(found):
                 yield delta
             yield found
             return
@@ -176,7 +176,8 @@ def response_from_json(raw: Any) -> ModelResponse | None:
         return None
 
 
-def _replay(response: ModelResponse) -> list[Delta]:
+def deltas_of(response: ModelResponse) -> list[Delta]:
+    """A whole response in pieces, as a stream of it would begin."""
     deltas = [Delta(response.reasoning, "reasoning")] if response.reasoning else []
     if response.content:
         deltas.append(Delta(response.content))
@@ -192,6 +193,7 @@ __all__ = [
     "MemoryStore",
     "RedisStore",
     "cache_key",
+    "deltas_of",
     "response_from_json",
     "response_to_json",
     "with_cache",

@@ -27,6 +27,7 @@ from autogen_like import (
     ToolResult,
     UserProxyAgent,
     initiate_chats,
+    keep_runs,
 )
 from autogen_like.core.journal import Answered, Called, Closed, Opened, Recovered, Said
 from autogen_like.core.snapshot import message_from_json, message_to_json
@@ -197,6 +198,29 @@ def parallel(world: World, **kept: Any) -> Run[ChatResult]:
     return user().run(desk, "A trip, please.", max_turns=1, **kept)
 
 
+def around(world: World, **kept: Any) -> Run[ChatResult]:
+    """Chats that are started before the first turn, between two, and after the last."""
+
+    async def asked(name: str, what: str) -> Any:
+        model = after(wants(("book", what)), f"{what} is booked.")
+        agent = AssistantAgent(name, llm_config=model, tools=world.tools())
+        return (await agent.run(message="Book it.")).summary
+
+    async def opening(sender: Any, recipient: Any, context: Any) -> Any:
+        return await asked("ada", "a flight")
+
+    async def select(last_speaker: Any, group: GroupChat) -> Any:
+        await asked("eve", "a taxi")
+        return group.agents[1]
+
+    async def summary(sender: Any, recipient: Any, arguments: Any) -> Any:
+        return await asked("bob", "a room")
+
+    writer = AssistantAgent("writer", llm_config=after("Noted. TERMINATE"))
+    chat = GroupChat([user(), writer], speaker_selection_method=select, max_round=3)
+    return chat.agents[0].run(GroupChatManager(chat), opening, summary_method=summary, **kept)
+
+
 def told(result: ChatResult) -> list[Any]:
     return [
         (message.speaker, message.content, message.tool_calls, [one.content for one in message.tool_results])
@@ -208,7 +232,7 @@ def asked(result: ChatResult) -> dict[str, int]:
     return {name: ledger.total.requests for name, ledger in result.usage_by_agent.items()}
 
 
-PROGRAMS = [alone, two, group, nested, as_tool, parallel]
+PROGRAMS = [alone, two, group, nested, as_tool, parallel, around]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -252,6 +276,27 @@ def test_a_sequence_goes_on_with_the_chat_it_died_in_and_carries_what_came_befor
         results = initiate_chats(queue(world), store=broken, resume="it", human=again)
         assert [told(result) for result in results] == [told(result) for result in expected]
         assert world.done.count("a flight") <= 1
+
+
+def test_a_sequence_goes_on_in_the_store_of_the_process_too():
+    memory = Memory()
+    keep_runs(memory)
+    try:
+        expected = initiate_chats(queue(World()), store=memory)
+        asked = len(memory.records)
+        results = initiate_chats(queue(World()), resume="it")
+    finally:
+        keep_runs(None)
+    assert [told(result) for result in results] == [told(result) for result in expected]
+    assert len(memory.records) == asked  # nothing was held again
+
+
+def test_who_answers_for_people_does_so_in_a_sequence_that_is_not_kept():
+    world = World()
+    guest = user(tools=[FunctionTool(tool.function, approval=True, inline=True) for tool in world.tools()])
+    ada = AssistantAgent("ada", llm_config=after(wants(("book", "a flight")), "Flight booked. TERMINATE"))
+    initiate_chats([{"sender": guest, "recipient": ada, "message": "Book.", "silent": True}], human=again)
+    assert world.done == ["a flight"]
 
 
 async def again(request: Any) -> str:

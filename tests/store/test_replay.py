@@ -17,6 +17,7 @@ from autogen_like import (
     GroupChatManager,
     ModelResponse,
     ScriptedModel,
+    TextDelta,
     ToolCall,
     UserProxyAgent,
 )
@@ -128,6 +129,14 @@ async def test_a_replay_goes_the_same_way_and_asks_nobody(program: Callable[...,
         assert now.stop_reason == then.stop_reason
         assert now.summary == then.summary
         assert not ran
+
+
+async def test_a_replay_is_streamed_to_who_reads_its_events():
+    _, recording = await recorded(alone)
+    ada = AssistantAgent("ada", llm_config=ScriptedModel([]), tools=[FunctionTool(look, inline=True)])
+    run = ada.run(message="A room, please.", store=recording)
+    said = [event.text async for event in run if isinstance(event, TextDelta) and event.kind == "text"]
+    assert "".join(said) == "It is free."
 
 
 async def test_a_replay_needs_no_key(monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from ...core.run import Run
 from ...core.steps import ModelStep, watched
 from ...core.termination import StopReason
 from ...core.usage import UsageLedger
-from ...models.cache import response_from_json, response_to_json, with_cache
+from ...models.cache import deltas_of, response_from_json, response_to_json, with_cache
 from ...models.cache_stores import AbstractCache
 from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
 from ...models.layer import identity_of, served_by, streaming
@@ -133,9 +133,15 @@ async def ask_model(
         show: Whether the reply is something said, whose pieces listeners may want.
     """
     pieces = show and run.wants_deltas
-    journal = run.journal
-    if journal is not None and isinstance(journal, ReplayJournal):
-        response = _replayed(journal, request, conversation, speaker)
+    journal, asked = run.journal, None
+    if journal is not None:
+        from ...models.fingerprint import fingerprint  # only where it is written down
+
+        asked = fingerprint(request)
+    if asked is not None and isinstance(journal, ReplayJournal):
+        response = _replayed(journal.reply(conversation, speaker, asked), speaker)
+        for delta in deltas_of(response) if pieces else ():
+            run.emit(TextDelta(conversation, speaker, delta.text, delta.kind, delta.name))
     elif not run.watchers:
         response = await _asked(client, request, run, conversation, speaker, pieces=pieces)
     else:
@@ -144,18 +150,14 @@ async def ask_model(
         step = ModelStep(run, conversation, speaker, client.model, request, provider, server, params, pieces)
         with watched(step):
             step.response = response = await _asked(client, request, run, conversation, speaker, step, pieces=pieces)
-    if journal is not None:
-        from ...models.fingerprint import fingerprint  # only where it is written down
-
-        await journal.append(conversation, Replied(speaker, fingerprint(request), response_to_json(response)))
+    if journal is not None and asked is not None:
+        await journal.append(conversation, Replied(speaker, asked, response_to_json(response)))
     run.record_usage(speaker, response.model, response.usage, cached=response.cached, conversation=conversation)
     return response
 
 
-def _replayed(journal: ReplayJournal, request: ModelRequest, conversation: str, speaker: str) -> ModelResponse:
-    from ...models.fingerprint import fingerprint
-
-    response = response_from_json(journal.reply(conversation, speaker, fingerprint(request)))
+def _replayed(reply: Mapping[str, Any], speaker: str) -> ModelResponse:
+    response = response_from_json(reply)
     if response is None:
         raise ConfigError(f"what {speaker}'s model said was recorded by another version: record it again")
     return response
