@@ -3,78 +3,122 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autogen_like import Store
+from autogen_like.core.sync import run as run_sync
 
-PROGRAM = Path(__file__).parent / "killed.py"
+from . import killed
+
 KILLS = int(os.environ.get("AUTOGEN_LIKE_KILLS", "25"))  # on each database
 UNKNOWN = "Error: it is unknown whether this ran"
 
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, str(PROGRAM), *arguments], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+# Python starts once and is forked for each process that is killed: a start takes longer than a chat.
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.store.killed", "autogen_like.store", "autogen_like.groupchat.manager"])
 
 
-def finish(process: subprocess.Popen[str]) -> dict[str, Any] | None:
-    """What it printed; None where it was killed before."""
-    said, _ = process.communicate(timeout=120)
-    return json.loads(said) if said else None
+class Held:
+    """One run, held by one process after another."""
+
+    def __init__(self, shape: str, url: str, run_id: str, folder: Path) -> None:
+        self.shape, self.url, self.id = shape, url, run_id
+        self.effects, self._ended = folder / f"effects {run_id}", folder / f"ended {run_id}"
+        self._begun = False
+
+    def hold(self, kill: Callable[[], None] | None = None) -> None:
+        """Has a process hold it, to its end or until it is killed."""
+        arguments = (self.shape, self.url, self.id, self.effects, self._ended, self._begun)
+        process = processes.Process(target=killed.hold, args=arguments)
+        process.start()
+        if kill is not None:
+            kill()
+            process.kill()
+        process.join(300)
+        code = process.exitcode
+        process.close()
+        assert code == 0 or (kill is not None and code == -9)
+        if not self.ended:
+            self._begun = self._begun or run_sync(self._known())
+            time.sleep(1.2 * killed.LEASE)
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.exists()
+
+    async def _known(self) -> bool:
+        async with Store(self.url) as store:
+            return any(info.id == self.id for info in await store.runs(limit=1))
+
+    @property
+    def booked(self) -> list[str]:
+        return sorted(self.effects.read_text().split())
+
+    @property
+    def result(self) -> Any:
+        return json.loads(self._ended.read_text())
+
+    async def said(self) -> dict[str, list[Any]]:
+        """What was said at each place of the run, in all its conversations."""
+        found = {}
+        async with Store(self.url) as store:
+            assert (await store.run(self.id)).status == "ended"
+            for one in await store.conversations(self.id):
+                if one.key is None:  # it had begun when the process died, and began anew
+                    assert one.messages == 0
+                    continue
+                assert one.reason is not None
+                found[one.key] = await store.messages(one.id)
+        return found
 
 
-def known(store_url: str, run_id: str) -> bool:
-    from autogen_like.core.sync import run
-
-    async def look() -> bool:
-        async with Store(store_url) as store:
-            return any(info.id == run_id for info in await store.runs(limit=10_000))
-
-    return run(look())
+def uncertain(run: Held, undisturbed: Held) -> int:
+    """Compares two runs; how many calls in the first were done and not yet noted when its process died."""
+    assert run.booked == undisturbed.booked, "something was done twice, or not at all"
+    assert run.result == undisturbed.result
+    now, then = run_sync(run.said()), run_sync(undisturbed.said())
+    assert now.keys() == then.keys()
+    count = 0
+    for place, messages in then.items():
+        assert len(now[place]) == len(messages), place
+        for one, other in zip(now[place], messages, strict=True):
+            assert (one.speaker, one.content, one.tool_calls) == (other.speaker, other.content, other.tool_calls)
+            for got, expected in zip(one.tool_results, other.tool_results, strict=True):
+                if got.content != expected.content:  # the model is told by a person, who has looked
+                    assert got.content.startswith(UNKNOWN)
+                    assert got.content.endswith(expected.content)
+                    count += 1
+    return count
 
 
 @pytest.mark.slow
-def test_a_killed_chat_goes_on_as_if_nothing_had_been(url: str, tmp_path: Path):
-    undisturbed = finish(start(url, "undisturbed", str(tmp_path / "once")))
-    assert undisturbed is not None
-    booked = sorted((tmp_path / "once").read_text().split())
+@pytest.mark.parametrize("shape", killed.SHAPES)
+def test_a_killed_chat_goes_on_as_if_nothing_had_been(shape: str, url: str, tmp_path: Path):
+    undisturbed = Held(shape, url, "undisturbed", tmp_path)
+    undisturbed.hold()
     begun = time.monotonic()
-    finish(start(url, "timed", str(tmp_path / "timed")))
-    window = (time.monotonic() - begun) * 0.6  # most of that is Python's start, which "ready" ends
+    Held(shape, url, "timed", tmp_path).hold()
+    window = time.monotonic() - begun
 
-    chance = random.Random(7)
-    kills, number, uncertain = 0, 0, 0
-    while kills < KILLS:
+    chance = random.Random(f"{shape} {KILLS}")
+    share = -(-KILLS // len(killed.SHAPES))
+    kills, number, unknown = 0, 0, 0
+    while kills < share:
         number += 1
-        run_id, effects = f"run {number}", tmp_path / f"effects {number}"
-        result, resume = None, False
-        while result is None:
-            process = start(url, run_id, str(effects), *(["resume"] if resume else []))
-            if kills < KILLS and chance.random() < 0.8:
-                time.sleep(chance.random() * window)
-                process.send_signal(signal.SIGKILL)
+        run = Held(shape, url, f"run {number}", tmp_path)
+        while not run.ended:
+            if kills < share and chance.random() < 0.8:
+                run.hold(lambda: time.sleep(chance.random() * window))
                 kills += 1
-            result = finish(process)
-            resume = resume or (result is None and known(url, run_id))
-        assert sorted(effects.read_text().split()) == booked, "something was done twice, or not at all"
-        assert result["why"] == undisturbed["why"]
-        assert len(result["said"]) == len(undisturbed["said"])
-        for now, then in zip(result["said"], undisturbed["said"], strict=True):
-            assert now[:3] == then[:3]
-            for got, expected in zip(now[3], then[3], strict=True):
-                if got != expected:  # killed between the deed and the note of it: the model is told by a person
-                    assert got.startswith(UNKNOWN)
-                    assert got.endswith(expected)
-                    uncertain += 1
-    print(f"{kills} kills in {number} runs; {uncertain} calls were done and not yet noted")
+            else:
+                run.hold()
+        unknown += uncertain(run, undisturbed)
+    print(f"{shape}: {kills} kills in {number} runs; {unknown} calls were done and not yet noted")
