@@ -61,6 +61,21 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledTokens:
+    """The tokens of one request, as the model had them: what training needs, since text can't be turned back into them.
+
+    Args:
+        prompt_ids: The tokens that the model was shown.
+        response_ids: The tokens that it sampled, as it sampled them.
+        logprobs: The log-probability of each sampled token; None where they aren't known.
+    """
+
+    prompt_ids: tuple[int, ...]
+    response_ids: tuple[int, ...]
+    logprobs: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelResponse:
     """What a model answered.
 
@@ -75,6 +90,7 @@ class ModelResponse:
         logprobs: Log-probabilities, in the endpoint's form, where they were asked for.
         parsed: The validated object, where a pydantic model was asked for.
         raw: The endpoint's own response object, for those who need more.
+        tokens: The tokens themselves, where the model gives them: the embedded one with ``logprobs=True``.
     """
 
     content: str | None = None
@@ -87,6 +103,7 @@ class ModelResponse:
     logprobs: Any = None
     parsed: Any = None
     raw: Any = field(default=None, compare=False, repr=False)
+    tokens: SampledTokens | None = field(default=None, compare=False, repr=False)
 
 
 class ReplyCut(ModelError):

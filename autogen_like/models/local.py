@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import ConfigError, MissingExtra, ModelError
 from ..core.usage import Usage
 from ..serving.library import resolve
-from .client import Capabilities, Choice, Delta, JsonSchema, ModelRequest, ModelResponse, StreamItem
+from .client import Capabilities, Choice, Delta, JsonSchema, ModelRequest, ModelResponse, SampledTokens, StreamItem
 from .structured import parse_reply, pydantic_model
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class LocalClient:
             cached_tokens=took.cached_tokens,
             seconds=took.prefill_seconds + took.decode_seconds,
         )
+        told = reply.sampled
         return ModelResponse(
             content=reply.content,
             tool_calls=reply.tool_calls,
@@ -138,6 +139,7 @@ class LocalClient:
             model=self._name,
             logprobs=reply.logprobs,
             raw=reply,
+            tokens=SampledTokens(*told) if told is not None else None,
         )
 
 

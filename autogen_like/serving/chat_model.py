@@ -84,6 +84,7 @@ class ChatReply:
         finish_reason: "stop", "length" or "tool_calls".
         usage: What it took.
         logprobs: Log-probabilities in OpenAI's form, where they were asked for.
+        sampled: The prompt's token ids, the sampled ones and their log-probabilities, where those were asked for.
     """
 
     content: str | None
@@ -91,6 +92,7 @@ class ChatReply:
     finish_reason: str
     usage: StepUsage
     logprobs: dict[str, Any] | None = None
+    sampled: tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]] | None = None
 
 
 ChatItem: TypeAlias = ChatDelta | ChatReply
@@ -149,9 +151,10 @@ class ChatModel:
             ContextOverflow: If the conversation doesn't fit the model's window.
         """
         _check(request)
+        prompt = self.prompt(request)
         steps = self.engine.generate(
             GenerateRequest(
-                prompt=self.prompt(request),
+                prompt=prompt,
                 sampling=request.sampling,
                 max_tokens=request.max_tokens,
                 stop=request.stop if not _forced(request) else (),
@@ -167,10 +170,10 @@ class ChatModel:
             reply = _Tools(_names(request.tools))
         else:
             reply = _Text()
-        return self._replied(request, steps, reply)
+        return self._replied(request, prompt, steps, reply)
 
     def _replied(
-        self, request: ChatRequest, steps: Iterator[Step], reply: _Text | _Tools | _Forced
+        self, request: ChatRequest, prompt: Sequence[int], steps: Iterator[Step], reply: _Text | _Tools | _Forced
     ) -> Iterator[ChatItem | None]:
         logprobs: list[TokenLogprob] = []
         for step in steps:
@@ -180,9 +183,13 @@ class ChatModel:
             yield from shown
             if step.finish is not None and step.usage is not None:
                 yield from reply.finish()
-                told = _logprobs_dict(self.engine, logprobs) if request.logprobs is not None else None
+                told = sampled = None
+                if request.logprobs is not None:
+                    told = _logprobs_dict(self.engine, logprobs)
+                    ids, values = tuple(one.token for one in logprobs), tuple(one.logprob for one in logprobs)
+                    sampled = (tuple(prompt), ids, values)
                 finish = "tool_calls" if reply.calls and step.finish == "stop" else step.finish
-                yield ChatReply(reply.content, reply.calls, finish, step.usage, told)
+                yield ChatReply(reply.content, reply.calls, finish, step.usage, told, sampled)
             elif not shown:
                 yield None
 

@@ -165,6 +165,15 @@ async def test_logprobs_are_told(client: LocalClient) -> None:
     assert response.logprobs["content"][0]["token"] == "The"
 
 
+async def test_the_tokens_themselves_are_told_with_their_logprobs(client: LocalClient) -> None:
+    response = await client.complete(ModelRequest(ASK, params={"logprobs": True, "max_tokens": 5}))
+    assert response.tokens is not None
+    assert len(response.tokens.prompt_ids) == response.usage.prompt_tokens
+    assert len(response.tokens.response_ids) == len(response.tokens.logprobs or ()) == 5
+    assert list(response.tokens.logprobs or ()) == [told["logprob"] for told in response.logprobs["content"]]
+    assert (await client.complete(ModelRequest(ASK))).tokens is None
+
+
 async def test_logit_bias_counts(client: LocalClient) -> None:
     response = await client.complete(ModelRequest(ASK, params={"logit_bias": {"504": -100}, "max_tokens": 1}))
     assert response.content != "The"
