@@ -144,6 +144,11 @@ class CommandLineCodeExecutor(ABC):
         """The user's functions that code may import."""
         return self._functions.functions
 
+    @property
+    def packages(self) -> Packages:
+        """The packages that code may import."""
+        return self._packages
+
     def format_functions_for_prompt(self, prompt_template: str = FUNCTION_PROMPT_TEMPLATE) -> str:
         """What to tell a model of the functions that its code may import; nothing where there are none.
 
