@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..core.errors import ConfigError
 from ..core.message import ToolCall, message_from_dict
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from .conversable import ConversableAgent
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ToolSet(Protocol):
+    """Tools that come and go together, as a `FunctionSet` has them."""
+
+    def tools(self, executor: Any = None) -> Sequence[Tool]:  # whatever the set can run its functions in
+        """The tools.
+
+        Args:
+            executor: Where their code runs; the set has a default.
+        """
+        ...
 
 
 class ToolkitMixin:
@@ -58,13 +70,14 @@ class ToolkitMixin:
             raise ConfigError(f"{self.name}'s tools come from {type(source).__name__}: register new ones there")
         return source
 
-    def tool_schemas(self, conversation: str = "") -> Sequence[Mapping[str, Any]]:
+    def tool_schemas(self, conversation: str = "", offer: ToolSource | None = None) -> Sequence[Mapping[str, Any]]:
         """Tools on offer to the model, as OpenAI tool dicts; the same list until they change.
 
         Args:
             conversation: Id of the conversation, since some sources offer different tools in each.
+            offer: Its tools as they are at this turn, where that is known.
         """
-        schemas = self.llm_tools.schemas(conversation)
+        schemas = (self.llm_tools if offer is None else offer).schemas(conversation)
         if not self._raw_tools:
             return schemas
         if self._all_schemas is None or self._all_schemas[0] is not schemas:
@@ -98,6 +111,37 @@ class ToolkitMixin:
                 box.remove(name)
             else:
                 box.add(_tool(function, name))
+
+    def use(self, tools: ToolSet, executor: Any = None) -> None:  # whatever the set can run its functions in
+        """Gives the agent the tools of a set, in place of those of the set that it used before.
+
+        Its model may call them, and it runs them itself: in an executor, where they are functions that a model wrote.
+
+        Args:
+            tools: The set, as a `FunctionSet`.
+            executor: Where their code runs, as the set takes it: "docker", "local", an executor, a `Sandbox`.
+
+        Raises:
+            ConfigError: If a tool has the name of one of the agent's own, or nothing can run them.
+        """
+        boxes = {id(box): box for box in (self._own_toolbox(self.llm_tools), self._own_toolbox(self.tools))}.values()
+        made = tools.tools(executor)
+        names = [tool.name for tool in made]
+        own = {name for box in boxes for name in box.names} | {spec["function"]["name"] for spec in self._raw_tools}
+        taken = sorted((own - set(self._used)).intersection(names))
+        if taken:
+            raise ConfigError(f"{self.name} has tools of its own named {', '.join(taken)}: rename the functions")
+        for box in boxes:
+            for name in self._used:
+                if name in box:
+                    box.remove(name)
+            for tool in made:
+                box.add(tool)
+        self._used = tuple(names)
+        if self.llm_config:
+            self._tools_changed()
+
+    _used: tuple[str, ...] = ()
 
     def can_execute_function(self, name: list[str] | str) -> bool:
         """Whether the agent runs the function, or all of them."""
