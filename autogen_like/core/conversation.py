@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from .belongings import Belongings
 from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded, ReplayDiffers, TranscriptError
 from .events import ConversationEnded, ConversationStarted, Event, MessageAdded, Notice, TurnStarted
 from .guard import LoopGuard
@@ -121,6 +122,7 @@ class Conversation:
         began: How many messages there were when that run began.
         silent: Whether it should not be printed.
         paused: Where it stands, while it waits for a person.
+        belongings: State that others keep with it: which tools are registered, say.
 
     Raises:
         AgentNameConflict: If two participants have the same name.
@@ -146,6 +148,7 @@ class Conversation:
         self.began = 0
         self.silent = False
         self.paused: Pause | None = None
+        self.belongings = Belongings()
         self._saved: Mapping[str, Any] = {}
 
     def snapshot(self) -> dict[str, Any]:

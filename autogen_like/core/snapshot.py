@@ -136,6 +136,9 @@ def state_of(conversation: Conversation) -> dict[str, Any]:
         "rule": rule.snapshot() if isinstance(rule, Snapshot) else None,
         "paused": None,
     }
+    belongings = conversation.belongings.snapshot()
+    if belongings:
+        state["belongings"] = belongings
     if paused is not None:
         state["paused"] = {
             "requests": [_request_to_json(request) for request in paused.requests],
@@ -182,6 +185,7 @@ def take_up(
     conversation.transcript.become(messages, id)  # a group has the same one
     conversation.auto_replies = dict(state["auto_replies"])
     conversation.began = state["began"]
+    conversation.belongings.restore(state.get("belongings", {}))
     if state["rule"] is not None and isinstance(conversation.rule, Snapshot):
         conversation.rule.restore(state["rule"])
     paused = state["paused"]

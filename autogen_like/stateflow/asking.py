@@ -18,7 +18,7 @@ from ..models.cache import with_cache
 from ..models.client import ModelClient, ModelRequest
 from ..models.config import LLMConfig, client_from
 from ..tools.runner import run_calls
-from ..tools.toolbox import Toolbox
+from ..tools.toolbox import Toolbox, noted_by, tools_at
 from .outputs import Moment
 from .position import Outcome
 from .views import View, filled, seen, wire
@@ -96,7 +96,8 @@ class Ask:
         elif self.prompt:
             tail = (self._instruction(at),)  # type: ignore[assignment]
         spent = context.position.said >= 2 * self.rounds
-        tools = state.tools.schemas(at.conversation.id) if state.tools is not None and not spent else ()
+        offer = tools_at(state.tools or Toolbox(), at.conversation, at.run, at.speaker)
+        tools = offer.schemas(at.conversation.id) if not spent else ()
         request = ModelRequest(
             wire(view, context, at.speaker, tail),
             system or None,
@@ -106,12 +107,12 @@ class Ask:
         )
         client = with_cache(client, active_cache.get())
         response = await ask_model(client, request, at.run, at.conversation.id, at.speaker)
-        return Message(at.speaker, response.content, response.tool_calls)
+        return Message(at.speaker, response.content, noted_by(offer, response.tool_calls, tools))
 
     async def _tools(self, at: Moment, last: Message) -> Message:
         results = await run_calls(
             last.tool_calls,
-            at.context.declared.tools or Toolbox(),
+            tools_at(at.context.declared.tools or Toolbox(), at.conversation, at.run, last.speaker),
             run=at.run,
             conversation=at.conversation.id,
             speaker=at.speaker,

@@ -16,12 +16,11 @@ from ..core.events import CodeFinished, CodeOutput, CodeStarted
 from ..core.message import Message, Text, ToolCall
 from ..core.protocols import Reply, Tool
 from ..core.steps import CodeStep, watched
-from ..models.client import ModelClient
 from ..tools.runner import run_calls
-from ..tools.toolbox import Toolbox, ToolSource, as_tool
+from ..tools.toolbox import Toolbox, ToolSource, as_tool, tools_at
 from .asking import parts_of
 from .context import Context
-from .outputs import NOTHING, Moment
+from .outputs import NOTHING, Moment, Plain
 from .position import Outcome
 from .views import filled
 
@@ -29,7 +28,7 @@ Arguments = Mapping[str, Any] | Callable[[Context], Any] | None
 
 
 @dataclass(frozen=True, slots=True)
-class RunTool:
+class RunTool(Plain):
     """Runs a tool; see `run`."""
 
     tool: Tool
@@ -40,27 +39,20 @@ class RunTool:
     def speaker(self) -> str:
         return self.tool.name
 
-    @property
-    def agent(self) -> Any:
-        return None
-
-    @property
-    def client(self) -> ModelClient | None:
-        return None
-
-    def done(self, at: Moment) -> bool:
-        return True
-
     async def produce(self, at: Moment) -> Reply:
         """Answers open calls; without any, calls the tool with what was said, or with arguments of its own."""
         calls = at.context.transcript.open_calls()
-        source = _OneMore(self.tool, at.context.declared.tools)
+        last = at.context.transcript.last
+        others = tools_at(
+            at.context.declared.tools or Toolbox(), at.conversation, at.run, last.speaker if last is not None else ""
+        )
+        source: ToolSource = _OneMore(self.tool, others)
         if not calls:
             arguments = await self._arguments(at.context)
             if arguments is None:
                 failed = Outcome(self.kind, ok=False, name=self.tool.name)
                 return at.says(f"Error: there was nothing to run {self.tool.name} with.", failed)
-            calls, source = (ToolCall("flow", self.tool.name, json.dumps(arguments)),), _OneMore(self.tool, None)
+            calls, source = (ToolCall("flow", self.tool.name, json.dumps(arguments)),), Toolbox([self.tool])
             asked = False
         else:
             asked = True
@@ -96,9 +88,9 @@ class RunTool:
 class _OneMore:
     """A tool before those of the state."""
 
-    def __init__(self, tool: Tool, others: ToolSource | None) -> None:
+    def __init__(self, tool: Tool, others: ToolSource) -> None:
         self._tool = tool
-        self._others = others if others is not None else Toolbox()
+        self._others = others
 
     def schemas(self, conversation: str = "") -> list[Mapping[str, Any]]:
         return [self._tool.schema, *self._others.schemas(conversation)]
@@ -128,7 +120,7 @@ def argument_of(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RunCode:
+class RunCode(Plain):
     """Runs code blocks; see `run`."""
 
     executor: CodeExecutor
@@ -138,17 +130,6 @@ class RunCode:
     @property
     def speaker(self) -> str:
         return self.name
-
-    @property
-    def agent(self) -> Any:
-        return None
-
-    @property
-    def client(self) -> ModelClient | None:
-        return None
-
-    def done(self, at: Moment) -> bool:
-        return True
 
     async def produce(self, at: Moment) -> Reply:
         """Runs the code blocks of the newest message."""

@@ -70,7 +70,8 @@ async def run_calls(
     batch = _Batch(run, conversation, speaker, last.id if last is not None else "", state)
     token = scope.set(Scope(run, conversation, speaker, transcript))
     try:
-        found = [tools.get(call.name, conversation) for call in calls]
+        meant = [_meant(tools.get(call.name, conversation), call) for call in calls]
+        found, calls = [tool for tool, _ in meant], [call for _, call in meant]
         settled = await batch.settled(calls, found, policy, terminal)
         if len(calls) == 1:
             return (settled.get(0) or await batch.run_one(0, calls[0], found[0]),)
@@ -83,6 +84,13 @@ async def run_calls(
         return tuple(settled[place] if place in settled else next(results) for place in range(len(calls)))
     finally:
         scope.reset(token)
+
+
+def _meant(tool: Tool | None, call: ToolCall) -> tuple[Tool | None, ToolCall]:
+    """What is to run (see `StandIn`): whoever approves, keeps or watches a call is shown the tool that does it."""
+    meant = getattr(tool, "meant", None)
+    found: tuple[Tool, ToolCall] | None = meant(call) if meant is not None else None
+    return found or (tool, call)
 
 
 class _Batch:

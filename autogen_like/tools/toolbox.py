@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from ..core.errors import ConfigError
 from ..core.protocols import Tool
+
+if TYPE_CHECKING:
+    from ..core.conversation import Conversation
+    from ..core.message import ToolCall
+    from ..core.run import Run
 
 
 @runtime_checkable
@@ -28,6 +33,61 @@ class ToolSource(Protocol):
         Args:
             name: The tool's name.
             conversation: The conversation's id.
+        """
+        ...
+
+
+@runtime_checkable
+class Offer(ToolSource, Protocol):
+    """The tools of one agent in one conversation, at one moment."""
+
+    def noted(self, calls: tuple[ToolCall, ...], offered: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
+        """The calls of a reply as the conversation is to remember them.
+
+        Args:
+            calls: As the model made them.
+            offered: The tools that were on offer to it.
+        """
+        ...
+
+
+@runtime_checkable
+class SelectiveSource(ToolSource, Protocol):
+    """A source whose tools depend on what was done in the conversation until now."""
+
+    def at(self, conversation: Conversation, run: Run[Any] | None, caller: str) -> Offer:
+        """The tools as they are now; asked before each request to a model, and before its calls are run.
+
+        Args:
+            conversation: The conversation.
+            run: The run that it is in.
+            caller: Name of the agent whose model calls them.
+        """
+        ...
+
+
+def tools_at(source: ToolSource, conversation: Conversation, run: Run[Any] | None, caller: str) -> ToolSource:
+    """The tools of a source for one agent in a conversation, as they are now; see `SelectiveSource.at`."""
+    at = getattr(source, "at", None)  # asked at every turn, where isinstance would cost several microseconds
+    return source if at is None else cast("ToolSource", at(conversation, run, caller))
+
+
+def noted_by(
+    offer: ToolSource, calls: tuple[ToolCall, ...], offered: Sequence[Mapping[str, Any]]
+) -> tuple[ToolCall, ...]:
+    """The calls of a reply as the conversation is to remember them; see `Offer.noted`."""
+    return offer.noted(calls, offered) if calls and isinstance(offer, Offer) else calls
+
+
+@runtime_checkable
+class StandIn(Protocol):
+    """A tool that is called in the place of another, which its arguments name. The other one's approval holds."""
+
+    def meant(self, call: ToolCall) -> tuple[Tool, ToolCall] | None:
+        """The tool and the call that are meant; None where the stand-in answers itself.
+
+        Args:
+            call: The call of the stand-in; the one that is meant has the same id.
         """
         ...
 

@@ -21,6 +21,7 @@ from ...models.cache import deltas_of, response_from_json, response_to_json, wit
 from ...models.cache_stores import AbstractCache
 from ...models.client import Delta, ModelClient, ModelRequest, ModelResponse
 from ...models.layer import identity_of, served_by, streaming
+from ...tools.toolbox import ToolSource, noted_by, tools_at
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -57,7 +58,12 @@ class WithModel(Protocol):
         """Whether, or which, tool must be called."""
         ...
 
-    def tool_schemas(self, conversation: str) -> Sequence[Mapping[str, Any]]:
+    @property
+    def llm_tools(self) -> ToolSource:
+        """Where the tools come from that the model may call."""
+        ...
+
+    def tool_schemas(self, conversation: str, offer: ToolSource | None = None) -> Sequence[Mapping[str, Any]]:
         """Tools on offer to the model."""
         ...
 
@@ -81,7 +87,9 @@ class ModelBackend:
         if over is not None:
             return over
         conversation = turn.conversation.id
-        system, tools, choice = agent.system_message or None, agent.tool_schemas(conversation), agent.tool_choice
+        offer = tools_at(agent.llm_tools, turn.conversation, turn.run, agent.name)
+        system, choice = agent.system_message or None, agent.tool_choice
+        tools = agent.tool_schemas(conversation, offer)
         last = turn.last
         if last is not None and last.tool_results and choice not in (None, "none"):
             choice = "auto"  # a call that must be made is made once; then the model may answer
@@ -107,7 +115,7 @@ class ModelBackend:
                 return found
             response = found
         agent.usage.add(response.model, response.usage, cached=response.cached)
-        return Message(agent.name, response.content, response.tool_calls)
+        return Message(agent.name, response.content, noted_by(offer, response.tool_calls, tools))
 
     def client(self, client: ModelClient) -> ModelClient:
         """The client behind the chat's cache, where the chat has one."""

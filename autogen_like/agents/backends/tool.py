@@ -11,7 +11,7 @@ from ...core.message import Message, Part, Text, ToolResult
 from ...core.protocols import Reply
 from ...tools.approval import ApprovalRule
 from ...tools.runner import run_calls
-from ...tools.toolbox import ToolSource
+from ...tools.toolbox import ToolSource, tools_at
 from ..handoff import Handoffs
 
 
@@ -53,7 +53,7 @@ class ToolBackend:
             return None
         results = await run_calls(
             last.tool_calls,
-            Handoffs(self._agent.tools, turn),
+            Handoffs(tools_at(self._agent.tools, turn.conversation, turn.run, last.speaker), turn),
             run=turn.run,
             conversation=turn.conversation.id,
             speaker=self._agent.name,
