@@ -144,6 +144,7 @@ if TYPE_CHECKING:
     from .models.client import ModelRequest as ModelRequest
     from .models.client import ModelResponse as ModelResponse
     from .models.client import ReplyCut as ReplyCut
+    from .models.client import SampledTokens as SampledTokens
     from .models.config import LLMConfig as LLMConfig
     from .models.config import client_from as client_from
     from .models.config import config_list_from_dotenv as config_list_from_dotenv
@@ -166,6 +167,17 @@ if TYPE_CHECKING:
     from .observe.tracing import instrument as instrument
     from .observe.usage import print_usage as print_usage
     from .observe.usage import usage_table as usage_table
+    from .scale.merging import ModelCall as ModelCall
+    from .scale.merging import Sample as Sample
+    from .scale.merging import prefix_merging as prefix_merging
+    from .scale.rewards import tool_call_reward as tool_call_reward
+    from .scale.rollout import Rollout as Rollout
+    from .scale.rollout import RolloutError as RolloutError
+    from .scale.rollout import WorkerLost as WorkerLost
+    from .scale.rollouts import Rollouts as Rollouts
+    from .scale.trajectory import Trajectory as Trajectory
+    from .scale.trajectory import read_samples as read_samples
+    from .scale.trajectory import read_trajectories as read_trajectories
     from .stateflow.events import OutputProduced as OutputProduced
     from .stateflow.events import StateEntered as StateEntered
     from .stateflow.events import TransitionTaken as TransitionTaken
@@ -319,6 +331,7 @@ _MODULES = {
     "ModelRequest": "autogen_like.models.client",
     "ModelResponse": "autogen_like.models.client",
     "ReplyCut": "autogen_like.models.client",
+    "SampledTokens": "autogen_like.models.client",
     "LLMConfig": "autogen_like.models.config",
     "client_from": "autogen_like.models.config",
     "config_list_from_dotenv": "autogen_like.models.config",
@@ -341,6 +354,17 @@ _MODULES = {
     "instrument": "autogen_like.observe.tracing",
     "print_usage": "autogen_like.observe.usage",
     "usage_table": "autogen_like.observe.usage",
+    "ModelCall": "autogen_like.scale.merging",
+    "Sample": "autogen_like.scale.merging",
+    "prefix_merging": "autogen_like.scale.merging",
+    "tool_call_reward": "autogen_like.scale.rewards",
+    "Rollout": "autogen_like.scale.rollout",
+    "RolloutError": "autogen_like.scale.rollout",
+    "WorkerLost": "autogen_like.scale.rollout",
+    "Rollouts": "autogen_like.scale.rollouts",
+    "Trajectory": "autogen_like.scale.trajectory",
+    "read_samples": "autogen_like.scale.trajectory",
+    "read_trajectories": "autogen_like.scale.trajectory",
     "OutputProduced": "autogen_like.stateflow.events",
     "StateEntered": "autogen_like.stateflow.events",
     "TransitionTaken": "autogen_like.stateflow.events",

@@ -68,11 +68,13 @@ class SampledTokens:
         prompt_ids: The tokens that the model was shown.
         response_ids: The tokens that it sampled, as it sampled them.
         logprobs: The log-probability of each sampled token; None where they aren't known.
+        ends: The tokens that end a turn, where they are known. The one that ended this is not always among the sampled.
     """
 
     prompt_ids: tuple[int, ...]
     response_ids: tuple[int, ...]
     logprobs: tuple[float, ...] | None = None
+    ends: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ class ChatReply:
         finish_reason: "stop", "length" or "tool_calls".
         usage: What it took.
         logprobs: Log-probabilities in OpenAI's form, where they were asked for.
-        sampled: The prompt's token ids, the sampled ones and their log-probabilities, where those were asked for.
+        sampled: The prompt's token ids, the sampled ones, their log-probabilities and the ids that end a turn, where
+            log-probabilities were asked for.
     """
 
     content: str | None
@@ -92,7 +93,7 @@ class ChatReply:
     finish_reason: str
     usage: StepUsage
     logprobs: dict[str, Any] | None = None
-    sampled: tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]] | None = None
+    sampled: tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...], frozenset[int]] | None = None
 
 
 ChatItem: TypeAlias = ChatDelta | ChatReply
@@ -187,7 +188,7 @@ class ChatModel:
                 if request.logprobs is not None:
                     told = _logprobs_dict(self.engine, logprobs)
                     ids, values = tuple(one.token for one in logprobs), tuple(one.logprob for one in logprobs)
-                    sampled = (tuple(prompt), ids, values)
+                    sampled = (tuple(prompt), ids, values, frozenset(self.engine.tokenizer.ends))
                 finish = "tool_calls" if reply.calls and step.finish == "stop" else step.finish
                 yield ChatReply(reply.content, reply.calls, finish, step.usage, told, sampled)
             elif not shown:

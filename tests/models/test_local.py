@@ -171,6 +171,7 @@ async def test_the_tokens_themselves_are_told_with_their_logprobs(client: LocalC
     assert len(response.tokens.prompt_ids) == response.usage.prompt_tokens
     assert len(response.tokens.response_ids) == len(response.tokens.logprobs or ()) == 5
     assert list(response.tokens.logprobs or ()) == [told["logprob"] for told in response.logprobs["content"]]
+    assert response.tokens.ends  # the model's token for the end of a turn is known
     assert (await client.complete(ModelRequest(ASK))).tokens is None
 
 
