@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -106,62 +105,6 @@ def test_without_sqlalchemy_the_extra_is_named() -> None:
 
 
 # --- SQLite files
-
-
-async def test_a_full_disk(file: str) -> None:
-    async with Store(file) as store:
-        run = await filled(store)
-        with sqlite3.connect(path_of(file)) as other:
-            pages = other.execute("PRAGMA page_count").fetchone()[0]
-        other.close()
-
-        writing: Any = store._writer._connection.connection  # type: ignore[union-attr]
-        writing.cursor().execute(f"PRAGMA max_page_count={pages + 20}")
-        too_much = [said(f"{number} " + "x" * 2000) for number in range(100)]
-        with pytest.raises(StoreError, match=r"chats\.db: the disk is full: make room, then resume"):
-            await asyncio.gather(*(run.append("c", one) for one in too_much))
-        there = texts(await store.messages("c"))
-        assert there[:3] == ["0", "1", "2"]
-        await run.append("c", said("fits"))
-        assert texts(await store.messages("c")) == [*there, "fits"]
-
-
-@pytest.mark.slow
-def test_a_file_that_may_not_grow(file: str) -> None:
-    """In a process of its own, since the limit is one of processes."""
-    code = f"""
-import asyncio, resource
-from autogen_like.core.journal import Opened, Said
-from autogen_like.core.message import Message
-from autogen_like.store import Store, StoreError
-
-async def main():
-    async with Store({file!r}) as store:
-        run = await store.begin("r")
-        await run.append("c", Opened("", (), {{}}))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
-        written = 0
-        try:
-            while True:
-                await run.append("c", Said(Message("ada", "x" * 2000), {{}}))
-                written += 1
-        except StoreError as error:
-            print(error)
-        print(written, len(await store.messages("c")))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        await run.append("c", Said(Message("ada", "room again"), {{}}))
-        print((await store.messages("c"))[written].text)
-
-asyncio.run(main())
-"""
-    assert resource.RLIMIT_FSIZE
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    error, counts, last = done.stdout.splitlines()
-    assert "the file can't be read or written: is the disk full" in error
-    written, found = counts.split()
-    assert written == found != "0"
-    assert last == "room again"
-    assert done.stderr == ""
 
 
 async def test_a_file_that_another_process_has_locked(file: str) -> None:
