@@ -32,6 +32,9 @@ class HooksMixin:
     def register_hook(self, hookable_method: str, hook: Callable[..., Any]) -> None:
         """Adds a hook.
 
+        A hook may edit what it is given, which is a copy. One for all messages that has an attribute ``read_only``
+        which is true gets the messages themselves, and costs no copy of the history.
+
         Args:
             hookable_method: "process_last_received_message" (content -> content), "process_all_messages_before_reply"
                 (messages -> messages) or "process_message_before_send" (sender, message, recipient, silent ->
@@ -55,11 +58,13 @@ class HooksMixin:
             return
         if turn.last is not None and turn.last.tool_calls:
             return  # tools are to be run; nothing is read
-        messages = list(copy.deepcopy(turn.messages)) if for_all else list(turn.messages)
-        turn.messages = await self._with_last(await self._with_all(messages))
+        turn.messages = await self._with_last(await self._with_all(turn.messages))
 
     async def _with_all(self, messages: list[Any]) -> list[Any]:
+        given = True  # until a hook has its own copy to edit
         for hook in self.hook_lists["process_all_messages_before_reply"]:
+            if given and not getattr(hook, "read_only", False):
+                messages, given = list(copy.deepcopy(messages)), False
             edited = await call(hook, messages)
             if not isinstance(edited, list | tuple):
                 raise ConfigError(f"the hook {hook!r} must return the list of messages; it returned {edited!r}")

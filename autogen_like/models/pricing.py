@@ -57,6 +57,11 @@ def price_per_1k(model: str) -> tuple[float, float] | None:
     return None if found is None else (found[0] / 1000, found[1] / 1000)
 
 
+def known_models() -> tuple[str, ...]:
+    """The models that the table knows."""
+    return tuple(_PER_MILLION)
+
+
 def _lookup(model: str) -> tuple[float, float, float | None] | None:
     return _PER_MILLION.get(model) or _PER_MILLION.get(_DATE.sub("", model))
 
