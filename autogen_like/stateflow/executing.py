@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..agents.agent import call as call_function
 from ..agents.chat_result import cost_of
 from ..agents.chats import check_models
-from ..agents.durable import check_kept, finished, kept, recovered, store_of
+from ..agents.durable import check_kept, finished, recovered, run_of
 from ..agents.pair import Asker
 from ..agents.paused import PausedChat
 from ..core.conversation import Conversation
@@ -81,26 +81,13 @@ def execution(plan: Plan, task: Any, options: FlowOptions) -> Run[FlowResult]:
                 return await _held(run, conversation, rule, opening, options)
             return await _held(run, conversation, rule, None, options, finished(found))
 
-    return _run_of(main, options, plan.name)
+    return run_of(main, options, plan.name)
 
 
 def _opening(task: Any, name: str) -> Message:
     if not isinstance(task, str | Mapping):
         raise ConfigError(f"the task must be a text, a message dict or a Message, not {task!r}")
     return message_from_dict(task, name)
-
-
-def _run_of(
-    main: Callable[[Run[FlowResult]], Coroutine[Any, Any, FlowResult]], options: FlowOptions, name: str
-) -> Run[FlowResult]:
-    async def journalled(run: Run[FlowResult]) -> FlowResult:
-        store = store_of(run, options.store)
-        if store is None:
-            return await main(run)
-        async with kept(run, store, options.resume, options.uncertain):
-            return await main(run)
-
-    return Run(journalled, limits=options.limits, human=options.human, deps=options.deps, name=name)
 
 
 async def _held(
@@ -112,8 +99,9 @@ async def _held(
     ended: StopReason | None = None,
 ) -> FlowResult:
     """Runs the conversation, unless it has `ended` already, and makes its result."""
-    reason = ended or await conversation.converse(run, opening, stop=options.stop)
     position, plan = rule.position, rule.plan
+    position.set_out(run)
+    reason = ended or await conversation.converse(run, opening, stop=options.stop)
     answer: Any = _last_word(conversation)
     done = reason.kind == "answered" and position.state in plan.final
     if plan.answer is not None and done:
@@ -128,6 +116,7 @@ async def _held(
         messages=tuple(conversation.transcript),
         usage_by_agent=run.usage_by_agent,
         paused=paused,
+        run_id=run.id,
         flow=plan.name,
         state=position.state,
         finished=done,
@@ -159,7 +148,7 @@ def _paused(run: Run[FlowResult], conversation: Conversation, rule: FlowRule, op
             with conversation.held_by(again):
                 return await _held(again, conversation, rule, None, options)
 
-        return _run_of(main, replace(options, resume=run.id if kept_here else None), rule.plan.name)
+        return run_of(main, replace(options, resume=run.id if kept_here else None), rule.plan.name)
 
     before: Run[Any] = run
     return PausedChat(conversation, before, go_on, lambda _: None)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..agents.chat_result import ChatResult
 from ..agents.conversable import ConversableAgent
 from ..core.errors import ConfigError
 from ..core.journal import JournalStore
@@ -283,6 +284,18 @@ class StateFlow:
 
     # --- looking at it
 
+    def result_of(self, group: GroupChat, result: ChatResult) -> FlowResult:
+        """The way that a group's newest chat took through the flow that selected its speakers; to draw and explain.
+
+        Args:
+            group: The group.
+            result: The chat's result.
+
+        Raises:
+            ConfigError: If the flow hasn't selected the speakers of a chat of that group.
+        """
+        return self._selector.result_of(self.check(), group, result)
+
     def explain(self, result: FlowResult) -> str:
         """The way of a run in words: each transition with its reason, and what each state cost.
 
@@ -332,7 +345,7 @@ class StateFlow:
         Raises:
             ConfigError: If the file declares no flow, or names what it may not.
         """
-        from .files import load
+        from .loading import load
 
         return load(path, names or {}, modules)
 
@@ -346,6 +359,6 @@ class StateFlow:
         Raises:
             ConfigError: If something has neither a name nor an import path.
         """
-        from .files import save
+        from .saving import save
 
         save(self, path, names or {})

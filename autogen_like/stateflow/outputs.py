@@ -83,8 +83,8 @@ class Output(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Plain:
-    """An output that says one thing, under the flow's own name, without a model."""
+class Plain:
+    """An output that says one thing, under the flow's own name, without a model; others override what differs."""
 
     @property
     def speaker(self) -> str:
@@ -103,7 +103,7 @@ class _Plain:
 
 
 @dataclass(frozen=True, slots=True)
-class Instruct(_Plain):
+class Instruct(Plain):
     """Adds a text to the history, for all that comes; see `instruct`."""
 
     prompt: str
@@ -115,7 +115,7 @@ class Instruct(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class Call(_Plain):
+class Call(Plain):
     """Calls a function of the context; see `call`."""
 
     function: Callable[[Context], Any]
@@ -138,34 +138,31 @@ class Call(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(Plain):
     """Has a chat with an agent, or with a group by its manager, apart from the flow's own history; see `chat`."""
 
-    agent: Any
+    who: Any
     message: str | Callable[[Context], Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: str = field(default="chat", init=False)
 
     @property
-    def speaker(self) -> str:
-        return str(self.agent.name)
+    def agent(self) -> Any:
+        return self.who
 
     @property
-    def client(self) -> ModelClient | None:
-        return None
-
-    def done(self, at: Moment) -> bool:
-        return True
+    def speaker(self) -> str:
+        return str(self.who.name)
 
     async def produce(self, at: Moment) -> Reply:
         message = await _message(self.message, at.context)
-        result = await self.agent.run(message=message, **self.options)
+        result = await self.who.run(message=message, **self.options)
         ok = result.stop_reason.kind in FINISHED
         return at.says(result_text(result.summary), Outcome(self.kind, ok, self.speaker, result))
 
 
 @dataclass(frozen=True, slots=True)
-class Nested:
+class Nested(Plain):
     """Runs another flow; see `flow`."""
 
     flow: StateFlow
@@ -173,19 +170,8 @@ class Nested:
     kind: str = field(default="flow", init=False)
 
     @property
-    def agent(self) -> Any:
-        return None
-
-    @property
     def speaker(self) -> str:
         return self.flow.name
-
-    @property
-    def client(self) -> ModelClient | None:
-        return None
-
-    def done(self, at: Moment) -> bool:
-        return True
 
     async def produce(self, at: Moment) -> Reply:
         result = await self.flow.run(await _message(self.task, at.context))

@@ -132,6 +132,11 @@ class Position:
         self.entered[target] = at
         self.states.setdefault(target, Spent()).visits += 1
 
+    def set_out(self, run: Run[Any]) -> None:
+        """Begins to count what a run spends: what was spent, and the time that went by, before isn't the flow's."""
+        total = run.usage.total
+        self._mark = (total.requests, total.prompt_tokens, total.completion_tokens, total.cost, time.perf_counter())
+
     def charge(self, run: Run[Any], edge: tuple[str, str] | None = None) -> None:
         """Books what the run has spent since the last time.
 

@@ -6,17 +6,20 @@ paper of StateFlow combines its machines.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..agents.agent import call as call_function
 from ..agents.assistant import AssistantAgent
-from ..agents.durable import check_kept, kept, store_of
+from ..agents.durable import run_of
 from ..core.errors import ConfigError
 from ..core.journal import JournalStore
 from ..core.limits import Limits, is_count
 from ..core.run import Ask, Run
+from ..core.termination import StopReason
+from .executing import FlowOptions
 from .machine import StateFlow
 from .result import FlowResult
 
@@ -35,15 +38,18 @@ class ReflexionResult:
 
     Attributes:
         succeeded: Whether the last of them solved the task.
-        result: The last trial.
+        result: The last trial; of one that was cut off, what was done until then.
         trials: All of them.
         lessons: What was learned from each that failed.
+        stop_reason: Why there were no more trials: "answered" where the last solved it, "max_turns" where all were
+            used up, "cancelled", "timeout" or "budget".
     """
 
     succeeded: bool
     result: FlowResult
     trials: tuple[FlowResult, ...] = field(repr=False)
     lessons: tuple[str, ...] = ()
+    stop_reason: StopReason = field(default_factory=lambda: StopReason("answered"))
 
 
 class Reflexion:
@@ -125,31 +131,59 @@ class Reflexion:
         """
         if not isinstance(task, str):
             raise ConfigError(f"the task must be a text, not {task!r}")
-        check_kept(store, resume, uncertain)
+        how = FlowOptions(limits=limits, human=human, deps=deps, store=store, resume=resume, uncertain=uncertain)
 
         async def main(run: Run[ReflexionResult]) -> ReflexionResult:
-            where = store_of(run, store)
-            if where is None:
-                return await self._tried(run, task, options)
-            async with kept(run, where, resume, uncertain):
-                return await self._tried(run, task, options)
+            results: list[FlowResult] = []
+            lessons: list[str] = []
+            try:
+                reason = await self._tried(run, task, options, results, lessons)
+            except asyncio.CancelledError:
+                absorbed = run.absorb_cancel()
+                if absorbed is None or not results:
+                    raise
+                reason = absorbed
+            solved = reason.kind == "answered"
+            return ReflexionResult(solved, results[-1], tuple(results), tuple(lessons), reason)
 
-        return Run(main, limits=limits, human=human, deps=deps, name=f"Reflexion of {self.flow.name}")
+        return run_of(main, how, f"Reflexion of {self.flow.name}")
 
-    async def _tried(self, run: Run[ReflexionResult], task: str, options: dict[str, Any]) -> ReflexionResult:
-        results: list[FlowResult] = []
-        lessons: list[str] = []
+    async def _tried(
+        self,
+        run: Run[ReflexionResult],
+        task: str,
+        options: dict[str, Any],
+        results: list[FlowResult],
+        lessons: list[str],
+    ) -> StopReason:
+        """Tries the task until it is solved or there is a reason to stop; fills the two lists."""
         while True:
             with run.at(f"trial {len(results)}"):
-                result = await self.flow.run(_with_lessons(task, lessons), **options)
-            results.append(result)
-            solved = bool(await call_function(self._solved, result))
-            over = run.stopped is not None or run.over_budget() is not None
-            if solved or over or len(results) >= self.trials:
-                return ReflexionResult(solved, result, tuple(results), tuple(lessons))
+                await self._trial(run, _with_lessons(task, lessons), options, results)
+            if await call_function(self._solved, results[-1]):
+                return StopReason("answered", f"trial {len(results)} solved it", self.flow.name)
+            over = run.stopped or run.over_budget()
+            if over is not None:
+                return over
+            if len(results) >= self.trials:
+                return StopReason("max_turns", f"trials={self.trials}", self.flow.name)
             with run.at(f"lesson {len(results)}"):
-                lesson = await self._lesson(task, result)
+                lesson = await self._lesson(task, results[-1])
             lessons.append(lesson)
+
+    async def _trial(
+        self, run: Run[ReflexionResult], task: str, options: dict[str, Any], results: list[FlowResult]
+    ) -> None:
+        """One trial, whose result is kept even where all of it is cancelled meanwhile."""
+        trial = self.flow.run(task, **options)
+        under_way = asyncio.ensure_future(_result_of(trial))
+        try:
+            results.append(await asyncio.shield(under_way))
+        except asyncio.CancelledError:
+            if not under_way.done():
+                trial.cancel(run.stopped or StopReason("cancelled", "its caller was cancelled"))
+                results.append(await under_way)
+            raise
 
     async def _lesson(self, task: str, result: FlowResult) -> str:
         said = "\n".join(f"{message.speaker}: {_text(message)}" for message in result.messages[1:])
@@ -159,6 +193,10 @@ class Reflexion:
         writer = AssistantAgent("reflexion", ROLE, llm_config=self._model)
         told = await writer.run(message=prompt)
         return str(told.summary).strip()
+
+
+async def _result_of(run: Run[FlowResult]) -> FlowResult:
+    return await run
 
 
 def _with_lessons(task: str, lessons: list[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..agents.agent import call as call_function
 from ..core.conversation import Conversation, Turn
-from ..core.errors import ConversationError, PersonNeeded
+from ..core.errors import ConversationError, PersonNeeded, ReplayDiffers
 from ..core.events import Event
 from ..core.message import Message
 from ..core.protocols import Participant, Reply
@@ -54,9 +54,9 @@ class Voice:
         """The agent's model."""
         return getattr(self.agent, "model_client", None)
 
-    async def reply(self, turn: Turn) -> Reply:
+    def reply(self, turn: Turn) -> Coroutine[Any, Any, Reply]:
         """Produces the output whose turn it is."""
-        return await self._rule.produce(turn, self.name)
+        return self._rule.produce(turn, self.name)
 
 
 class FlowRule:
@@ -101,7 +101,7 @@ class FlowRule:
         self.position.charge(run)
         try:
             return await self._next(Moment(context, conversation, run, None, self.plan.name))
-        except (ConversationError, PersonNeeded):
+        except (ConversationError, PersonNeeded, ReplayDiffers):
             raise
         except Exception as error:
             where = f"state {self.position.state!r}"
@@ -200,10 +200,11 @@ class FlowRule:
     async def _attempt(self, output: Output, at: Moment) -> Reply:
         """What an output says; where it fails and a transition waits for that, what went wrong."""
         position, state = self.position, self.plan.states[self.position.state]
-        position.charge(at.run)
         try:
+            if state.timeout is None:
+                return await output.produce(at)
             return await self._in_time(output.produce(at))
-        except PersonNeeded:
+        except (PersonNeeded, ReplayDiffers):
             raise
         except _Expired:
             position.expired = True
@@ -220,9 +221,7 @@ class FlowRule:
             position.charge(at.run)
 
     async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
-        timeout = self.plan.states[self.position.state].timeout
-        if timeout is None:
-            return await work
+        timeout = self.plan.states[self.position.state].timeout or 0.0
         limit = asyncio.timeout(max(timeout - self.position.seconds, 0.0))
         try:
             async with limit:
@@ -245,7 +244,8 @@ class FlowRule:
             return await choice.among(options, at.context, at.conversation.id, at.run)
 
         try:
-            found = await self._in_time(decide(at.context, choose))
+            deciding = decide(at.context, choose)
+            found = await (deciding if at.context.declared.timeout is None else self._in_time(deciding))
         except _Expired:
             position.expired = True
             return None

@@ -47,11 +47,34 @@ class RunSpec(_Strict):
     name: str = "executor"
 
 
+class LimitsSpec(_Strict):
+    """`Limits`."""
+
+    turns: int | None = None
+    requests: int | None = None
+    tokens: int | None = None
+    cost: float | None = None
+    seconds: float | None = None
+
+
+class ChatOptionsSpec(_Strict):
+    """What a file may say of how a chat is held: nothing that writes, answers for people or names a place."""
+
+    clear_history: bool | None = None
+    silent: bool | None = None
+    max_turns: int | None = None
+    summary_method: str | ToolArguments | None = None
+    summary_args: dict[str, Any] | None = None
+    limits: LimitsSpec | None = None
+    final_answer: bool | None = None
+
+
 class ChatSpec(_Strict):
     """`chat`."""
 
     agent: Reference
     message: str | ToolArguments | None = None
+    options: ChatOptionsSpec | None = None
 
 
 class OutputSpec(_Strict):

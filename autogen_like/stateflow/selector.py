@@ -7,10 +7,11 @@ asking a model; what a model chose shows in who spoke next.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ..agents.chat_result import ChatResult
 from ..core.errors import ConfigError
 from ..core.events import Notice
 from ..core.message import Message
@@ -25,6 +26,7 @@ from .deciding import decide
 from .events import StateEntered, TransitionTaken
 from .plan import Plan
 from .position import Outcome, Position
+from .result import FlowResult
 
 _FAILED_CODE = "(execution failed)"
 
@@ -68,6 +70,23 @@ class Selector:
             await self._follow(plan, known, speakers, following)
         return None if known.ended else group.agent_by_name(speakers[known.position.state])
 
+    def result_of(self, plan: Plan, group: GroupChat, result: ChatResult) -> FlowResult:
+        """A chat's result, with the way that it took; see `StateFlow.result_of`."""
+        known = self._followed.get(group)
+        if known is None:
+            raise ConfigError(f"the flow {plan.name!r} hasn't selected the speakers of a chat of this group yet")
+        position = known.position
+        return FlowResult(
+            **{spec.name: getattr(result, spec.name) for spec in fields(ChatResult)},
+            flow=plan.name,
+            state=position.state,
+            finished=known.ended and position.state in plan.final,
+            path=tuple(position.path),
+            states={name: replace(spent) for name, spent in position.states.items()},
+            edges={edge: replace(spent) for edge, spent in position.edges.items()},
+            data=dict(position.data),
+        )
+
     async def _follow(self, plan: Plan, known: _Followed, speakers: Mapping[str, str], following: str | None) -> None:
         """Goes on by one turn, and past states in which nobody speaks.
 
@@ -82,6 +101,8 @@ class Selector:
         if known.ended:
             position = known.position = Position()
             known.ended, known.task = False, known.seen.messages[-1].text
+            if run is not None:
+                position.set_out(run)
             _enter(plan, known, plan.initial, "it begins", run)
         else:
             position.last = _outcome(known.seen.messages, speakers.get(position.state, ""))

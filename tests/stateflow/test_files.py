@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autogen_like import AssistantAgent, ConfigError, FunctionTool, MissingExtra, ScriptedModel
+from autogen_like import AssistantAgent, ConfigError, FunctionTool, Limits, MissingExtra, ScriptedModel
 from autogen_like.coding.blocks import MarkdownCodeExtractor
 from autogen_like.stateflow import (
     StateFlow,
@@ -71,6 +71,9 @@ def everything(known: dict[str, Any]) -> StateFlow:
         otherwise="bad", description="The first.",
     )  # fmt: skip
     made.state("b", ask(known["ada"], "Speak.", view="{task}"), chat(known["ada"], "Hi."), chat(known["ada"]))
+    told = {"max_turns": 2, "summary_method": declared.part, "limits": Limits(requests=3, cost=0.5), "silent": True}
+    made.state("d", chat(known["ada"], "Hi.", **told), chat(known["ada"], declared.part, summary_args={"call": "x"}))
+    made.transition("b", "d", when=says("d")).transition("d", "end")
     made.state("c", flow(inner), flow(inner, "{task}"), ask(known["gpt"], "x", view=declared.part, rounds=3))
     made.transition("a", "b", when=succeeded).transition("a", "b", when=says("x")).transition("*", "bad", when=failed)
     made.transition("a", "c", when=matches("^y")).transition("a", "c", when=returned("look"))
@@ -90,6 +93,7 @@ def test_a_flow_comes_back_as_it_was(kind: str, tmp_path: Path):
     assert again.to_mermaid() == made.to_mermaid()
     assert again.transitions == made.transitions
     assert again.states["b"] == made.states["b"]
+    assert again.states["d"] == made.states["d"]
     for name in ("max_visits", "timeout", "otherwise", "view", "temperature", "description", "client"):
         assert getattr(again.states["a"], name) == getattr(made.states["a"], name)
     assert (again.system, again.instruction, again.max_transitions) == ("Be good.", "first", 7)
@@ -237,6 +241,36 @@ def test_what_a_file_cannot_say_is_named(declare: Any, said: str, tmp_path: Path
     declare(made)
     with pytest.raises(ConfigError, match=said):
         made.save(tmp_path / "f.json", names={"ada": made})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"store": "sqlite:///x.db"},
+            r"chat\(ada, store=\.\.\.\) can't be written to a file, which may say clear_history",
+        ),
+        ({"max_turns": "many"}, r"options of chat\(ada\) can't be written"),
+        ({"summary_method": lambda *_: "x"}, "give it a name"),
+        ({"summary_args": {"x": object()}}, "a file can't hold"),
+    ],
+)
+def test_how_a_chat_is_held_is_written_only_where_a_file_may_say_it(options: Any, said: str, tmp_path: Path):
+    ada = AssistantAgent("ada")
+    made = StateFlow("f", initial="a", final={"end"}).state("a", chat(ada, **options)).transition("a", "end")
+    with pytest.raises(ConfigError, match=said):
+        made.save(tmp_path / "flow.json", names={"ada": ada})
+
+
+@pytest.mark.parametrize("options", ['{"store": "sqlite:///x.db"}', '{"limits": {"cost": -1}}', '{"human": "events"}'])
+def test_a_file_cannot_say_where_a_chat_is_kept_or_who_answers(options: str, tmp_path: Path):
+    path = tmp_path / "flow.json"
+    path.write_text(
+        '{"name": "f", "initial": "a", "final": ["end"], "transitions": [{"from": "a", "to": "end"}], "states": '
+        f'{{"a": {{"outputs": [{{"chat": {{"agent": "ada", "options": {options}}}}}]}}}}}}'
+    )
+    with pytest.raises(ConfigError, match=r"declares no flow|must be more than 0"):
+        StateFlow.load(path, names={"ada": AssistantAgent("ada")})
 
 
 def test_an_output_of_ones_own_cannot_be_written(tmp_path: Path):

@@ -8,6 +8,7 @@ import pytest
 
 from autogen_like import (
     AssistantAgent,
+    ChatResult,
     ConfigError,
     ConversableAgent,
     ConversationError,
@@ -130,6 +131,31 @@ async def test_in_a_group_each_state_names_who_speaks():
     taken = [(one.source, one.target, one.reason) for one in events if isinstance(one, TransitionTaken)]
     assert taken[1] == ("run", "code", "failed")
     assert taken[-1] == ("judge", "end", "says 'good'")
+
+
+async def test_the_way_of_a_groups_chat_can_be_drawn_and_explained():
+    coder, runner, critic = talker("coder", "a"), talker("runner", "ok"), talker("critic", "good")
+    made = team(coder, runner, critic)
+    group = GroupChat([coder, runner, critic], speaker_selection_method=made)
+    with pytest.raises(ConfigError, match="hasn't selected the speakers of a chat of this group"):
+        made.result_of(group, ChatResult())
+    result = await user().run(GroupChatManager(group), "Write it.")
+    way = made.result_of(group, result)
+    assert (way.state, way.finished, way.messages) == ("end", True, result.messages)
+    assert [step.target for step in way.path] == ["code", "run", "judge", "end"]
+    assert [(name, spent.requests, spent.tokens) for name, spent in way.states.items()] == [
+        ("code", 1, 11), ("run", 1, 11), ("judge", 1, 11), ("end", 0, 0)
+    ]  # fmt: skip
+    assert "judge -> end: says 'good'" in made.explain(way)
+    assert "1 visit, 11 tokens" in made.to_mermaid(way)
+
+
+async def test_the_way_of_a_groups_chat_that_was_cut_off_ends_where_it_was():
+    coder, runner, critic = talker("coder", "a"), talker("runner", "ok"), talker("critic", "good")
+    made = team(coder, runner, critic)
+    group = GroupChat([coder, runner, critic], speaker_selection_method=made, max_round=2)
+    way = made.result_of(group, await user().run(GroupChatManager(group), "Write it."))
+    assert (way.state, way.finished, way.stop_reason.kind) == ("code", False, "max_round")
 
 
 def test_in_a_group_it_begins_anew_with_the_next_task_and_each_group_is_apart():

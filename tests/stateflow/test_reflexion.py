@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import sys
 from pathlib import Path
@@ -9,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from autogen_like import ConfigError, FunctionTool, Limits, Reflexion, ReflexionResult, Run, ScriptedModel
+from autogen_like import (
+    ConfigError,
+    ConversationError,
+    FunctionTool,
+    Limits,
+    ModelError,
+    Reflexion,
+    ReflexionResult,
+    Run,
+    ScriptedModel,
+    StopReason,
+)
 from autogen_like.stateflow import StateFlow, ask, failed, run
 
 
@@ -39,6 +51,7 @@ async def test_trials_are_limited_and_the_last_failure_costs_no_lesson():
 
     outcome = await Reflexion(guesser("1", "2"), teacher, trials=2, solved=never).run("Which?")
     assert (outcome.succeeded, len(outcome.trials), teacher.calls) == (False, 2, 1)
+    assert outcome.stop_reason.kind == "max_turns"
 
 
 async def test_by_default_a_final_state_is_success():
@@ -58,16 +71,59 @@ async def test_a_budget_holds_across_the_trials():
     assert not outcome.succeeded
 
 
-async def test_cancelling_ends_it_in_the_middle_of_a_trial():
-    flow = StateFlow("slow", initial="a", final={"end"}, model=ScriptedModel(["late"], delay=60))
-    flow.state("a", ask("Go.")).transition("a", "end")
-    going = Reflexion(flow).run("t").start()
-    import asyncio
+def slow(*replies: str) -> StateFlow:
+    """A flow that says the replies, and then waits for ever in its second state."""
+    model = ScriptedModel([*replies, "late"])
+    flow = StateFlow("slow", initial="a", final={"end"}, model=model)
+    flow.state("a", ask("Go.")).state("b", ask(ScriptedModel(["late"], delay=600)))
+    return flow.transition("a", "b").transition("b", "end")
 
+
+async def test_cancelling_gives_what_was_done_until_then_and_the_reason():
+    going = Reflexion(slow("begun")).run("t").start()
     await asyncio.sleep(0.05)
+    going.cancel(StopReason("cancelled", "enough"))
+    outcome = await going
+    assert (outcome.succeeded, len(outcome.trials)) == (False, 1)
+    assert outcome.stop_reason == StopReason("cancelled", "enough")
+    assert [message.text for message in outcome.result.messages] == ["t", "begun"]
+    assert (outcome.result.state, outcome.result.stop_reason.kind) == ("b", "cancelled")
+
+
+async def test_time_that_is_over_gives_what_was_done_until_then():
+    outcome = await Reflexion(slow("begun")).run("t", limits=Limits(seconds=0.1))
+    assert (outcome.stop_reason.kind, outcome.result.state) == ("timeout", "b")
+
+
+async def test_cancelling_while_a_lesson_is_written_keeps_the_trials():
+    flow = StateFlow("f", initial="a", final={"end"}, model=ScriptedModel(["5"]))
+    flow.state("a", ask("Go.")).transition("a", "end")
+    writer = ScriptedModel(["late"], delay=600)
+    going = Reflexion(flow, writer, solved=lambda result: False).run("t").start()
+    while not writer.calls:
+        await asyncio.sleep(0.01)
     going.cancel()
+    outcome = await going
+    assert (outcome.stop_reason.kind, outcome.result.summary, outcome.lessons) == ("cancelled", "5", ())
+
+
+async def test_the_callers_own_cancellation_is_raised_and_leaves_nothing_running():
+    task = asyncio.ensure_future(_awaited(Reflexion(slow("begun")).run("t")))
+    await asyncio.sleep(0.05)
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await going
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def _awaited(going: Any) -> Any:
+    return await going
+
+
+async def test_an_error_of_a_trial_is_raised():
+    flow = StateFlow("f", initial="a", final={"end"}, model=ScriptedModel([ModelError("broken")]))
+    with pytest.raises(ConversationError, match="broken"):
+        await Reflexion(flow.state("a", ask("Go.")).transition("a", "end")).run("t")
 
 
 @pytest.mark.parametrize(
