@@ -26,7 +26,7 @@ from .backends.function import FunctionBackend
 from .backends.model import active_cache
 from .carryover import with_carryover
 from .chat_result import ChatResult, cost_of
-from .durable import check_kept, finished, kept, recovered, store_of
+from .durable import check_kept, finished, recovered, run_of
 from .history import HistoryMixin
 from .pair import Asker, Pair, Solo
 from .paused import PausedChat
@@ -169,14 +169,7 @@ class ChatsMixin(HistoryMixin):
             finally:
                 active_cache.reset(token)
 
-        async def journalled(run: Run[ChatResult]) -> ChatResult:
-            store = store_of(run, options.store)
-            if store is None:
-                return await cached(run)
-            async with kept(run, store, options.resume, options.uncertain):
-                return await cached(run)
-
-        return Run(journalled, limits=options.limits, human=options.human, deps=options.deps, name=name)
+        return run_of(cached, options, name)
 
     async def _held(
         self,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ..core.conversation import Conversation
 from ..core.errors import ConfigError
 from ..core.journal import JournalStore, Recovered, RunJournal
-from ..core.run import Run
+from ..core.limits import Limits
+from ..core.run import Ask, Run
 from ..core.termination import StopReason
 
+T = TypeVar("T")
 UNCERTAIN = ("ask", "tell")
 # What ended for one of these reasons can go on; any other end was the chat's own.
 _CUT_OFF = ("paused", "budget", "context_overflow", "timeout", "cancelled", "error")
@@ -97,6 +99,42 @@ async def kept(
         reason = over
     finally:
         await journal.release(reason)
+
+
+class HowToRun(Protocol):
+    """What every run takes, whatever it does."""
+
+    @property
+    def limits(self) -> Limits | None: ...
+    @property
+    def human(self) -> Ask | str | None: ...
+    @property
+    def deps(self) -> object: ...
+    @property
+    def store(self) -> JournalStore | str | None: ...
+    @property
+    def resume(self) -> str | None: ...
+    @property
+    def uncertain(self) -> str: ...
+
+
+def run_of(main: Callable[[Run[T]], Coroutine[Any, Any, T]], how: HowToRun, name: str) -> Run[T]:
+    """A run, kept where its caller or its process wants that.
+
+    Args:
+        main: What to do, given the run.
+        how: Its budgets, people and store.
+        name: What it is called where runs are watched.
+    """
+
+    async def journalled(run: Run[T]) -> T:
+        store = store_of(run, how.store)
+        if store is None:
+            return await main(run)
+        async with kept(run, store, how.resume, how.uncertain):
+            return await main(run)
+
+    return Run(journalled, limits=how.limits, human=how.human, deps=how.deps, name=name)
 
 
 def _store(store: JournalStore | str) -> JournalStore:
