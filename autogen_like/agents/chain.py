@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..core.conversation import Conversation, Turn
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, NothingToAnswer
 from ..core.message import Message, message_from_dict
 from ..core.protocols import Reply
 from ..core.run import Run
@@ -122,7 +122,7 @@ class ChainMixin(HooksMixin, ChatsMixin):
             ConfigError: If there is neither a message nor a sender.
         """
         if messages is None and sender is None:
-            raise ConfigError("generate_reply needs messages, a sender, or both")
+            raise NothingToAnswer("generate_reply needs messages, a sender, or both")
         chat = self._occasion(messages, sender)
 
         async def main(run: Run[Reply]) -> Reply:

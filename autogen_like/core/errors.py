@@ -24,6 +24,10 @@ class ConfigError(AutogenLikeError, ValueError):
     """A setting is missing, unknown or contradicts another; raised before any token is spent."""
 
 
+class NothingToAnswer(ConfigError, AssertionError):
+    """An agent is asked for a reply with neither messages nor a sender."""
+
+
 class AsyncInSyncChat(ConfigError, RuntimeError):
     """A synchronous chat would have to call an async reply function."""
 
