@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _sqlalchemy  # noqa: F401  isort: skip
-from sqlalchemy import Connection, Dialect, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from ..core.message import Message
 from .codec import CLOSED, OPENED, SAID, Encoded, encoded_message
@@ -51,14 +51,9 @@ _FENCE = _HELD.where(
     runs.c.number.in_(bindparam("numbers", expanding=True)), runs.c.owner.in_(bindparam("owners", expanding=True))
 )
 _FENCE_ONE = _HELD.where(runs.c.number == bindparam("run_number"), runs.c.owner == bindparam("run_owner"))
-_INSERT = insert(records)
-
-
-class Statements:
-    """What is run for every record, in the words of one database."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self.fence, self.insert = Prepared(_FENCE_ONE, dialect), Prepared(_INSERT, dialect)
+_FENCE_OF_ONE = Prepared(_FENCE_ONE)
+_INSERT = Prepared(insert(records))
+_OPEN = Prepared(insert(openings))
 
 
 class Appending:
@@ -66,13 +61,14 @@ class Appending:
 
     Args:
         connection: In a transaction that may write.
-        statements: Those of the database.
     """
 
-    def __init__(self, connection: Connection, statements: Statements) -> None:
-        self._connection, self._statements = connection, statements
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._planned: dict[str, tuple[Held, _Planned]] = {}
         self._rows: list[dict[str, Any]] = []
+        self._opened: list[dict[str, Any]] = []
+        self._made: dict[tuple[int, str], int] = {}  # numbers of new conversations, by run and id
 
     def write(self, appends: Sequence[Append]) -> list[LeaseLost | None]:
         """Writes them, in their order.
@@ -81,6 +77,7 @@ class Appending:
             For each one None, or why it may not be written.
         """
         self._fence({append.held.owner: append.held for append in appends})
+        self._make(appends)
         outcomes: list[LeaseLost | None] = []
         for append in appends:
             planned = self._planned.get(append.held.owner)
@@ -108,7 +105,29 @@ class Appending:
 
     def _insert(self) -> None:
         if self._rows:
-            self._statements.insert(self._connection, self._rows)
+            _INSERT(self._connection, self._rows)
+        self._insert_openings()
+
+    def _insert_openings(self) -> None:
+        if self._opened:
+            _OPEN(self._connection, self._opened)
+            self._opened = []
+
+    def _make(self, appends: Sequence[Append]) -> None:
+        """Makes the conversations that begin here, all at once."""
+        new = {
+            (append.held.run, append.conversation): {
+                "run": append.held.run, "id": append.conversation, "past": None, "shared": 0,
+            }
+            for append in appends
+            if append.held.owner in self._planned
+            and append.conversation not in append.held.known
+            and not append.record.past
+        }  # fmt: skip
+        if len(new) > 1:
+            made = insert(conversations).returning(conversations.c.run, conversations.c.id, conversations.c.number)
+            for run, id, number in self._connection.execute(made, list(new.values())):  # noqa: A001
+                self._made[run, id] = number
 
     def is_written(self, connection: Connection) -> bool:
         """Whether all of it is in the database, where nobody saw whether it was committed."""
@@ -129,7 +148,7 @@ class Appending:
         found: Iterable[Any]
         if len(held) == 1:
             ((owner, run),) = held.items()
-            found = self._statements.fence(self._connection, [{"run_number": run.run, "run_owner": owner}])
+            found = _FENCE_OF_ONE(self._connection, [{"run_number": run.run, "run_owner": owner}])
         else:
             names = {"owners": list(held), "numbers": [run.run for run in held.values()]}
             found = self._connection.execute(_FENCE, names)
@@ -169,6 +188,9 @@ class Appending:
 
     def _new(self, run: int, id: str, past: Sequence[Message]) -> Known:  # noqa: A002
         """A conversation that the run hasn't had. What another run of this store had of it is shared, not copied."""
+        made = self._made.get((run, id))
+        if made is not None:
+            return Known(made, 0)
         before, shared = self._shared(id, past) if past else (None, 0)
         number = self._connection.execute(
             insert(conversations).values(run=run, id=id, past=before, shared=shared).returning(conversations.c.number)
@@ -194,22 +216,25 @@ class Appending:
     def _open(self, held: Held, planned: _Planned, known: Known, number: int, record: Encoded) -> None:
         run, execute = held.run, self._connection.execute
         if known.key is not None:  # it was open elsewhere
+            self._insert_openings()
             mine = openings.c.conversation == known.number
             execute(update(openings).where(mine, openings.c.until.is_(None)).values(until=number))
         if record.key in held.keys or record.key in planned.keys:
+            self._insert_openings()
             execute(delete(openings).where(openings.c.run == run, openings.c.key == record.key))
             if not record.key:
                 execute(update(runs).where(runs.c.number == run).values(stop=None, reason=None))
-        execute(
-            insert(openings).values(
-                run=run, key=record.key, conversation=known.number, participants=record.participants, record=number,
-                state=record.state,
-            )
+        self._opened.append(
+            {
+                "run": run, "key": record.key, "conversation": known.number, "participants": record.participants,
+                "record": number, "state": record.state, "closed": None, "until": None,
+            }
         )  # fmt: skip
         known.key = record.key
         planned.keys.add(record.key)
 
     def _close(self, run: int, known: Known, number: int, record: Encoded) -> None:
+        self._insert_openings()
         self._connection.execute(
             update(openings)
             .where(openings.c.conversation == known.number, openings.c.until.is_(None))

@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import _sqlalchemy  # noqa: F401  isort: skip
-from sqlalchemy import Connection, bindparam, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Float, String, Text, bindparam, exists, func, insert, null, or_, select, update
 
 from ..core.errors import ConfigError
 from ..core.message import new_id
 from .codec import dumped, plain
 from .errors import Leased
+from .prepared import Prepared
 from .schema import conversations, now, openings, records, runs
 
 
@@ -65,19 +66,27 @@ def new_owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
 
 
+_NEW = select(
+    bindparam("new_id", type_=String), bindparam("of", type_=Text), bindparam("about", type_=Text), now(), now(),
+    bindparam("by", type_=String), now() + bindparam("lease", type_=Float(53)),
+).where(~exists().where(runs.c.id == bindparam("new_id", type_=String)))  # fmt: skip
+_BEGIN = Prepared(
+    insert(runs)
+    .from_select(["id", "title", "metadata", "started", "updated", "owner", "expires"], _NEW)
+    .returning(runs.c.number)
+)
+
+
 def begin(connection: Connection, id: str, owner: str, lease: float, title: str, metadata: str) -> Held:  # noqa: A002
     """Makes a new run and holds it.
 
     Raises:
         ConfigError: If there is one with this id.
     """
-    new = select(
-        literal(plain(id, "run's id")), literal(title), literal(metadata), now(), now(), literal(owner), now() + lease
-    ).where(~exists().where(runs.c.id == id))
-    columns = ["id", "title", "metadata", "started", "updated", "owner", "expires"]
-    number = connection.execute(insert(runs).from_select(columns, new).returning(runs.c.number)).scalar()
-    if number is not None:
-        return Held(number, id, owner)
+    values = {"new_id": plain(id, "run's id"), "of": title, "about": metadata, "by": owner, "lease": lease}
+    made = _BEGIN(connection, [values])
+    if made:
+        return Held(made[0][0], id, owner)
     found = _find(connection, id)
     if found.owner != owner:  # else it was written, and only the answer was lost
         raise ConfigError(f"there is a run {id!r} in this store: go on with it by resume, or take another id")
@@ -175,6 +184,13 @@ def release_all(connection: Connection, held: list[Held]) -> None:
     connection.execute(_RELEASE, {"owners": [one.owner for one in held]})
 
 
+_RELEASE_ONE = Prepared(
+    update(runs)
+    .where(runs.c.number == bindparam("of"), runs.c.owner == bindparam("by"))
+    .values(owner=null(), expires=now())
+)  # fmt: skip
+
+
 def release(connection: Connection, held: Held, reason: Mapping[str, str] | None) -> None:
     """Gives a run back.
 
@@ -183,7 +199,8 @@ def release(connection: Connection, held: Held, reason: Mapping[str, str] | None
         held: The run.
         reason: Why it ended, where that isn't what its outermost conversation said.
     """
-    values: dict[str, Any] = {"owner": None, "expires": now()}
-    if reason is not None:
-        values |= {"stop": reason["kind"], "reason": dumped(reason)}
-    connection.execute(update(runs).where(runs.c.number == held.run, runs.c.owner == held.owner).values(values))
+    if reason is None:
+        _RELEASE_ONE(connection, [{"of": held.run, "by": held.owner}])
+        return
+    ended = {"owner": None, "expires": now(), "stop": reason["kind"], "reason": dumped(reason)}
+    connection.execute(update(runs).where(runs.c.number == held.run, runs.c.owner == held.owner).values(ended))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from ..core.errors import ConfigError
 from ..core.journal import Said
 from ..core.message import new_id
-from .appending import Appending, Statements
+from .appending import Appending
 from .codec import OPENED, Encoded, dumped, encoded, encoded_message, loaded
 from .held import Held, new_owner, release
 from .jsonl import Line, header_line, read_runs, record_line
@@ -112,7 +112,7 @@ def insert_run(connection: Connection, head: Mapping[str, Any], old: Sequence[_O
     ).scalar_one()  # fmt: skip
     held = Held(number, id, owner)
     names = {name: _free_name(connection, name) for name in {name for name, *_ in old}}
-    appending = Appending(connection, Statements(connection.dialect))
+    appending = Appending(connection)
     appending.write_old(held, ((names[name], at, record) for name, at, record in old))
     reason = head.get("reason")
     release(connection, held, reason)

@@ -17,7 +17,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from ..core.errors import AutogenLikeError
-from .appending import Append, Appending, Statements
+from .appending import Append, Appending
 from .database import Database
 from .held import Held, release_all, renew
 from .jobs import Job, settle
@@ -38,7 +38,6 @@ class Writer:
 
     def __init__(self, database: Database, lease: float, patience: float) -> None:
         self._database, self._lease, self._patience = database, lease, patience
-        self._statements = Statements(database.dialect)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._connection: Connection | None = None
         self.held: dict[str, Held] = {}  # by owner; only this thread changes it
@@ -125,11 +124,11 @@ class Writer:
     def _patiently(self, jobs: Sequence[Job]) -> Sequence[tuple[Job, object]]:
         """Writes them, and again where the server went away meanwhile, unless they were written after all."""
         until = time.monotonic() + self._patience
-        tried, attempt = False, _Attempt(jobs, self._statements)
+        tried, attempt = False, _Attempt(jobs)
         while True:
             try:
                 if not (tried and self._transaction(attempt.is_written)):
-                    tried, attempt = True, _Attempt(jobs, self._statements)
+                    tried, attempt = True, _Attempt(jobs)
                     self._transaction(attempt.write)
             except self._database.errors as error:
                 self._disconnect()
@@ -145,11 +144,10 @@ class _Attempt:
 
     Args:
         jobs: The jobs.
-        statements: Those of the database.
     """
 
-    def __init__(self, jobs: Sequence[Job], statements: Statements) -> None:
-        self._jobs, self._statements = jobs, statements
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
         self._outcomes: list[tuple[Job, object]] = []
         self._appending: Appending | None = None
 
@@ -160,7 +158,7 @@ class _Attempt:
                 self._outcomes.append((job, _tried(job.work, connection)))
         appends = [job for job in self._jobs if isinstance(job, Append)]
         if appends:
-            self._appending = Appending(connection, self._statements)
+            self._appending = Appending(connection)
             self._outcomes.extend(zip(appends, self._appending.write(appends), strict=True))
 
     def is_written(self, connection: Connection) -> bool:
