@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import dying
 import pytest
 
 from autogen_like import (
@@ -38,21 +37,6 @@ from autogen_like.stateflow import (
     says,
     succeeded,
 )
-
-
-def _durable() -> Any:
-    """The store that dies, which the tests of kept chats have."""
-    path = Path(__file__).parents[1] / "agents" / "test_durable.py"
-    spec = importlib.util.spec_from_file_location("tests_agents_durable", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-durable = _durable()
 
 
 def after(*replies: Any) -> ScriptedModel:
@@ -86,7 +70,7 @@ def sql(world: Any, **kept: Any) -> Run[FlowResult]:
 
 def calling(world: Any, **kept: Any) -> Run[FlowResult]:
     """A model that calls tools, functions with data, visits that are counted."""
-    model = after(durable.wants(("look", "a flight")), durable.wants(("book", "a flight")), "Booked.", "done")
+    model = after(dying.wants(("look", "a flight")), dying.wants(("book", "a flight")), "Booked.", "done")
 
     def count(context: Any) -> None:
         context.data["n"] = context.data.get("n", 0) + 1
@@ -101,9 +85,9 @@ def calling(world: Any, **kept: Any) -> Run[FlowResult]:
 def nested(world: Any, **kept: Any) -> Run[FlowResult]:
     """A chat and a flow inside."""
     clerk = AssistantAgent(
-        "clerk", llm_config=durable.after(durable.wants(("book", "a room")), "Room booked."), tools=world.tools()
+        "clerk", llm_config=dying.after(dying.wants(("book", "a room")), "Room booked."), tools=world.tools()
     )
-    inner = StateFlow("inner", initial="book", final={"done"}, model=after(durable.wants(("book", "a taxi")), "Taxi."))
+    inner = StateFlow("inner", initial="book", final={"done"}, model=after(dying.wants(("book", "a taxi")), "Taxi."))
     inner.state("book", ask("Book a taxi."), tools=world.tools()).transition("book", "done")
     made = StateFlow("trip", initial="a", final={"end"})
     made.state("a", chat(clerk, "A room.")).state("b", flow(inner, "A taxi."))
@@ -112,21 +96,21 @@ def nested(world: Any, **kept: Any) -> Run[FlowResult]:
 
 @pytest.mark.parametrize("program", [sql, calling, nested])
 async def test_wherever_it_dies_it_goes_on_in_its_state(program: Callable[..., Run[FlowResult]]):
-    undisturbed, memory = durable.World(), durable.Memory()
+    undisturbed, memory = dying.World(), dying.Memory()
     expected = await program(undisturbed, store=memory)
     assert expected.finished
     for dies_at in range(1, len(memory.records) + 1):
-        world, broken = durable.World(), durable.Memory()
+        world, broken = dying.World(), dying.Memory()
         broken.dies_at = dies_at
         going = program(world, store=broken)
-        with pytest.raises(durable.Died):
+        with pytest.raises(dying.Died):
             await going
-        result = await program(world, store=broken, resume=going.id, human=durable.again)
-        assert durable.told(result) == durable.told(expected), dies_at
+        result = await program(world, store=broken, resume=going.id, human=dying.again)
+        assert dying.told(result) == dying.told(expected), dies_at
         assert result.stop_reason == expected.stop_reason
         assert (result.state, result.summary, result.data) == (expected.state, expected.summary, expected.data)
         assert result.path == expected.path, dies_at
-        assert durable.asked(result) == durable.asked(expected), dies_at
+        assert dying.asked(result) == dying.asked(expected), dies_at
         for name, spent in expected.states.items():
             assert (result.states[name].visits, result.states[name].requests) == (spent.visits, spent.requests), dies_at
         done = [what for what in world.done if not what.startswith("looked")]
@@ -137,7 +121,7 @@ async def test_what_is_kept_of_a_flow_does_not_grow_with_it():
     made = StateFlow("f", initial="a", final={"end"}, max_transitions=10_000)
     made.state("a", call(lambda context: str(context.visits)))
     made.transition("a", "end", when=lambda context: context.visits == 2000).transition("a", "a")
-    memory = durable.Memory()
+    memory = dying.Memory()
     going = made.run("t", store=memory)
     whole = await going
     sizes = [len(json.dumps(one.state)) for _, one in memory.records if hasattr(one, "state")]
@@ -150,15 +134,15 @@ async def test_what_is_kept_of_a_flow_does_not_grow_with_it():
 async def test_data_that_cannot_be_kept_is_named():
     made = StateFlow("f", initial="a", final={"end"}).state("a", call(lambda context: "x")).transition("a", "end")
     with pytest.raises(ConfigError, match="'data' must be JSON"):
-        await made.run("t", data={"now": object()}, store=durable.Memory())
+        await made.run("t", data={"now": object()}, store=dying.Memory())
 
 
 async def test_a_state_of_another_version_is_refused():
     made = StateFlow("f", initial="a", final={"end"}).state("a", call(lambda context: "x")).transition("a", "end")
-    memory = durable.Memory()
+    memory = dying.Memory()
     memory.dies_at = 3
     going = made.run("t", store=memory)
-    with pytest.raises(durable.Died):
+    with pytest.raises(dying.Died):
         await going
     for _, record in memory.records:
         record.state["rule"]["version"] = 0
@@ -183,7 +167,7 @@ async def test_it_pauses_for_a_person_in_mid_state_and_goes_on():
     assert (paused.stop_reason.kind, paused.state, done) == ("paused", "a", [])
     result = await paused.paused.run({paused.paused.requests[0].id: True})
     assert (result.state, result.summary, done) == ("end", "Thanks.", ["5 euros"])
-    memory = durable.Memory()
+    memory = dying.Memory()
     going = payer(store=memory)
     await going
     again = await payer(store=memory, resume=going.id)  # in another process
@@ -238,17 +222,17 @@ def test_a_process_that_is_killed_in_mid_state_is_gone_on_with_by_another(tmp_pa
 
 def as_agent(world: Any, **kept: Any) -> Run[Any]:
     """A flow that is an agent in another's chat."""
-    made = StateFlow("clerk", initial="book", final={"end"}, model=after(durable.wants(("book", "a room")), "Booked."))
+    made = StateFlow("clerk", initial="book", final={"end"}, model=after(dying.wants(("book", "a room")), "Booked."))
     made.state("book", ask("Book it."), tools=world.tools()).transition("book", "end")
-    return durable.user().run(made.as_agent("desk"), "A room, please.", max_turns=1, **kept)
+    return dying.user().run(made.as_agent("desk"), "A room, please.", max_turns=1, **kept)
 
 
 def group(world: Any, **kept: Any) -> Run[Any]:
     """A flow that selects the speakers of a group, with a model's choice."""
     ada = AssistantAgent(
-        "ada", llm_config=durable.after("I plan.", durable.wants(("book", "a flight")), "Booked."), tools=world.tools()
+        "ada", llm_config=dying.after("I plan.", dying.wants(("book", "a flight")), "Booked."), tools=world.tools()
     )
-    bob = AssistantAgent("bob", llm_config=durable.after("Go on.", "Well done."))
+    bob = AssistantAgent("bob", llm_config=dying.after("Go on.", "Well done."))
     chooser = ScriptedModel(
         lambda request: "end" if any(one["content"] == "Well done." for one in request.messages) else "plan",
         record=False,
@@ -258,22 +242,22 @@ def group(world: Any, **kept: Any) -> Run[Any]:
     made.state("plan", ask(ada)).state("judge", ask(bob))
     made.transition("plan", "judge").transition("judge", choose(chooser, ["plan", "end"]))
     manager = GroupChatManager(GroupChat([ada, bob], speaker_selection_method=made, max_round=None))
-    return durable.user().run(manager, "Plan a trip.", **kept)
+    return dying.user().run(manager, "Plan a trip.", **kept)
 
 
 @pytest.mark.parametrize("program", [as_agent, group])
 async def test_in_a_kept_chat_a_flow_goes_on_with_it(program: Callable[..., Run[Any]]):
-    undisturbed, memory = durable.World(), durable.Memory()
+    undisturbed, memory = dying.World(), dying.Memory()
     expected = await program(undisturbed, store=memory)
     assert [what for what in undisturbed.done if not what.startswith("looked")]
     for dies_at in range(1, len(memory.records) + 1):
-        world, broken = durable.World(), durable.Memory()
+        world, broken = dying.World(), dying.Memory()
         broken.dies_at = dies_at
         going = program(world, store=broken)
-        with pytest.raises(durable.Died):
+        with pytest.raises(dying.Died):
             await going
-        result = await program(world, store=broken, resume=going.id, human=durable.again)
-        assert durable.told(result) == durable.told(expected), dies_at
+        result = await program(world, store=broken, resume=going.id, human=dying.again)
+        assert dying.told(result) == dying.told(expected), dies_at
         assert result.stop_reason == expected.stop_reason
-        assert durable.asked(result) == durable.asked(expected), dies_at
+        assert dying.asked(result) == dying.asked(expected), dies_at
         assert world.done == undisturbed.done, dies_at

@@ -231,7 +231,6 @@ class Source:
         (lambda made: made.state("x", call(lambda context: None)), "can't be found by an import path"),
         (lambda made: made.state("x", ask(ScriptedModel([]), "x")), "give it a name"),
         (lambda made: made.state("x", run(FunctionTool(json.dumps, name="other", description="D."))), "give it a name"),
-        (lambda made: made.state("x", chat(names()["ada"], "Hi.", silent=True)), "chat\\(\\) with silent"),
         (lambda made: made.state("x", tools=Source()), "the tools of the state 'x'"),
         (lambda made: made.transition("a", "end", when=Own()), "give it a name"),
     ],

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
+import dying
 import pytest
 
 from autogen_like import (
@@ -142,19 +140,7 @@ def test_what_cannot_be_is_said_at_once(make: Any, said: str):
         make()
 
 
-def _durable() -> Any:
-    path = Path(__file__).parents[1] / "agents" / "test_durable.py"
-    spec = importlib.util.spec_from_file_location("tests_agents_durable_again", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 async def test_wherever_it_dies_no_trial_and_no_lesson_is_made_twice():
-    durable = _durable()
 
     def program(world: Any, **kept: Any) -> Run[ReflexionResult]:
         def check(number: str) -> str:
@@ -169,15 +155,15 @@ async def test_wherever_it_dies_no_trial_and_no_lesson_is_made_twice():
         teacher = ScriptedModel(lambda _: "Higher.", record=False)
         return Reflexion(made, teacher, solved=lambda result: result.summary == "right").run("Which?", **kept)
 
-    undisturbed, memory = durable.World(), durable.Memory()
+    undisturbed, memory = dying.World(), dying.Memory()
     expected = await program(undisturbed, store=memory)
     assert (expected.succeeded, undisturbed.done) == (True, ["1", "5"])
     for dies_at in range(1, len(memory.records) + 1):
-        world, broken = durable.World(), durable.Memory()
+        world, broken = dying.World(), dying.Memory()
         broken.dies_at = dies_at
         going = program(world, store=broken)
-        with pytest.raises(durable.Died):
+        with pytest.raises(dying.Died):
             await going
-        result = await program(world, store=broken, resume=going.id, human=durable.again)
+        result = await program(world, store=broken, resume=going.id, human=dying.again)
         assert (result.succeeded, result.lessons, len(result.trials)) == (True, ("Higher.",), 2), dies_at
         assert world.done == ["1", "5"], dies_at
