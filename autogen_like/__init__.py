@@ -167,6 +167,22 @@ if TYPE_CHECKING:
     from .observe.tracing import instrument as instrument
     from .observe.usage import print_usage as print_usage
     from .observe.usage import usage_table as usage_table
+    from .optimizer.acceptance import AcceptanceRule as AcceptanceRule
+    from .optimizer.acceptance import HoldOut as HoldOut
+    from .optimizer.acceptance import PairedTest as PairedTest
+    from .optimizer.acceptance import Strict as Strict
+    from .optimizer.acceptance import Ties as Ties
+    from .optimizer.agent_optimizer import AgentOptimizer as AgentOptimizer
+    from .optimizer.agent_optimizer import OptimizerStep as OptimizerStep
+    from .optimizer.evaluation import Evaluation as Evaluation
+    from .optimizer.fine_grained import FineGrainedOptimizer as FineGrainedOptimizer
+    from .optimizer.fine_grained import FineGrainedResult as FineGrainedResult
+    from .optimizer.function import LearnedFunction as LearnedFunction
+    from .optimizer.function_set import FunctionSet as FunctionSet
+    from .optimizer.prompt_optimizer import PromptOptimizer as PromptOptimizer
+    from .optimizer.sandbox import Sandbox as Sandbox
+    from .optimizer.trainer import Trainer as Trainer
+    from .optimizer.training_history import TrainingHistory as TrainingHistory
     from .scale.merging import ModelCall as ModelCall
     from .scale.merging import Sample as Sample
     from .scale.merging import prefix_merging as prefix_merging
@@ -354,6 +370,22 @@ _MODULES = {
     "instrument": "autogen_like.observe.tracing",
     "print_usage": "autogen_like.observe.usage",
     "usage_table": "autogen_like.observe.usage",
+    "AcceptanceRule": "autogen_like.optimizer.acceptance",
+    "HoldOut": "autogen_like.optimizer.acceptance",
+    "PairedTest": "autogen_like.optimizer.acceptance",
+    "Strict": "autogen_like.optimizer.acceptance",
+    "Ties": "autogen_like.optimizer.acceptance",
+    "AgentOptimizer": "autogen_like.optimizer.agent_optimizer",
+    "OptimizerStep": "autogen_like.optimizer.agent_optimizer",
+    "Evaluation": "autogen_like.optimizer.evaluation",
+    "FineGrainedOptimizer": "autogen_like.optimizer.fine_grained",
+    "FineGrainedResult": "autogen_like.optimizer.fine_grained",
+    "LearnedFunction": "autogen_like.optimizer.function",
+    "FunctionSet": "autogen_like.optimizer.function_set",
+    "PromptOptimizer": "autogen_like.optimizer.prompt_optimizer",
+    "Sandbox": "autogen_like.optimizer.sandbox",
+    "Trainer": "autogen_like.optimizer.trainer",
+    "TrainingHistory": "autogen_like.optimizer.training_history",
     "ModelCall": "autogen_like.scale.merging",
     "Sample": "autogen_like.scale.merging",
     "prefix_merging": "autogen_like.scale.merging",
