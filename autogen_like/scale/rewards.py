@@ -101,6 +101,8 @@ def _written(text: str) -> list[Any]:
 
 def _call(call: Any) -> tuple[str, str]:
     """A call in a form in which equal ones are equal."""
+    name: Any
+    arguments: Any
     if isinstance(call, ToolCall):
         name, arguments = call.name, call.arguments
     else:
@@ -108,7 +110,7 @@ def _call(call: Any) -> tuple[str, str]:
         name, arguments = call["name"], call["arguments"]
     if isinstance(arguments, str):
         arguments = json.loads(arguments, parse_constant=_refused)
-    if not (isinstance(name, str) and isinstance(arguments, Mapping)):
+    if not isinstance(name, str) or not isinstance(arguments, Mapping):
         raise TypeError(f"{call!r} is no call")
     return name, json.dumps(_plain(arguments), sort_keys=True, allow_nan=False)
 

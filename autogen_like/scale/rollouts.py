@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from ..agents.conversable import ConversableAgent
-from ..core.errors import ConfigError, MissingExtra, ModelError
+from ..core.errors import ConfigError, ModelError
 from ..core.limits import Limits, is_count
 from ..core.sync import in_place
 from ..core.sync import run as run_sync
@@ -238,7 +238,9 @@ def _wait(error: Exception, failures: int) -> float:
 def _backend(work: Work, on: str | None, workers: int | None, concurrency: int) -> Backend:
     if on is None:
         return Here(work)
-    raise MissingExtra("rollouts on a cluster", "ray")
+    from .ray_backend import RayBackend  # with Ray behind it: only where it is asked for
+
+    return RayBackend(work, on, workers, concurrency)
 
 
 def _check(

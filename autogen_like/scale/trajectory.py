@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError
-from ..core.message import Message, ToolCall, ToolResult
+from ..core.message import ChatMessage, Message, ToolCall, ToolResult
 from .merging import ModelCall, Sample, prefix_merging
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ class Trajectory:
     def to_json(self) -> dict[str, Any]:
         """The trajectory as JSON. Each message that models were shown is in it once, and is named by its place."""
         shown: list[Any] = []
-        places: dict[int, int] = {}  # by identity: the calls of a conversation share their messages
+        places: dict[Any, int] = {}
 
         def place(message: Mapping[str, Any]) -> int:
-            at = places.get(id(message))
+            # Calls share the messages of a transcript, which are known by identity; what is made anew, by its content.
+            key = id(message) if isinstance(message, ChatMessage) else json.dumps(message, sort_keys=True, default=repr)
+            at = places.get(key)
             if at is None:
-                at = places[id(message)] = len(shown)
+                at = places[key] = len(shown)
                 shown.append(dict(message))
             return at
 
@@ -62,7 +64,7 @@ class Trajectory:
             for call in self.calls
         ]
         said = [
-            {"conversation": conversation, "speaker": message.speaker, **message.render(message.speaker)}
+            {"conversation": conversation, "speaker": message.speaker, **_without_role(message)}
             for conversation, message in self.messages
         ]
         tools = [
@@ -71,6 +73,11 @@ class Trajectory:
             for agent, call, result in self.tools
         ]  # fmt: skip
         return {"messages": said, "tools": tools, "shown": shown, "calls": calls}
+
+
+def _without_role(message: Message) -> dict[str, Any]:
+    """A message as nobody in particular sees it."""
+    return {key: value for key, value in message.render(None).items() if key not in ("role", "name")}
 
 
 def line_of(rollout: Rollout) -> str:
