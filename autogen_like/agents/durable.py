@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..core.conversation import Conversation
 from ..core.errors import ConfigError
@@ -13,12 +14,16 @@ from ..core.limits import Limits
 from ..core.run import Ask, Run
 from ..core.termination import StopReason
 
+if TYPE_CHECKING:
+    from ..store import Store
+
 T = TypeVar("T")
 UNCERTAIN = ("ask", "tell")
 # What ended for one of these reasons can go on; any other end was the chat's own.
 _CUT_OFF = ("paused", "budget", "context_overflow", "timeout", "cancelled", "error")
 
-_opened: dict[str, JournalStore] = {}
+_opened: dict[str, tuple[Store, int]] = {}  # stores that were named by a URL, and how many use each
+_lock = threading.Lock()
 _default: JournalStore | str | None = None
 
 
@@ -28,9 +33,14 @@ def keep_runs(store: JournalStore | str | None) -> None:
     Args:
         store: A `Store`, or a database's URL; None to keep none any more.
     """
-    global _default  # noqa: PLW0603 - one for the process
+    global _default
     check_kept(store, None, "ask")
-    _default = store
+    before, _default = _default, store
+    if isinstance(store, str):
+        _take(store)  # open from the first run on, until it isn't the process's store any more
+    last = _leave(before) if isinstance(before, str) else None
+    if last is not None:
+        last.close()
 
 
 def check_kept(store: object, resume: str | None, uncertain: str) -> None:
@@ -72,7 +82,7 @@ async def kept(
     uncertain: str,
     over: StopReason | None = None,
 ) -> AsyncIterator[None]:
-    """Keeps a run in a store while the block lasts.
+    """Keeps a run in a store while the block lasts. One that is named by a URL is open while anybody uses it.
 
     Args:
         run: The run.
@@ -85,20 +95,20 @@ async def kept(
         ConfigError: If the run to go on with isn't there, or another process holds it.
     """
     run.tell_uncertain = uncertain == "tell"
-    opened = _store(store)
-    if resume is not None:
-        run.id = resume
-        journal = await opened.resume(resume)
-    else:
-        journal = await opened.begin(run.id)
-    run.journal = journal
-    reason = None
-    try:
-        with run.at("run"):  # nothing inside is without a place, which would be taken for the outermost conversation's
-            yield
-        reason = over
-    finally:
-        await journal.release(reason)
+    async with _open(store) as opened:
+        if resume is not None:
+            run.id = resume
+            journal = await opened.resume(resume)
+        else:
+            journal = await opened.begin(run.id)
+        run.journal = journal
+        reason = None
+        try:
+            with run.at("run"):  # nothing inside is without a place, which would be taken for the outermost chat's
+                yield
+            reason = over
+        finally:
+            await journal.release(reason)
 
 
 class HowToRun(Protocol):
@@ -137,15 +147,38 @@ def run_of(main: Callable[[Run[T]], Coroutine[Any, Any, T]], how: HowToRun, name
     return Run(journalled, limits=how.limits, human=how.human, deps=how.deps, name=name)
 
 
-def _store(store: JournalStore | str) -> JournalStore:
+@asynccontextmanager
+async def _open(store: JournalStore | str) -> AsyncIterator[JournalStore]:
     if not isinstance(store, str):
-        return store
-    known = _opened.get(store)
-    if known is None:
-        from ..store import Store  # with a database behind it: only where runs are kept
+        yield store
+        return
+    opened = _take(store)
+    try:
+        yield opened
+    finally:
+        last = _leave(store)
+        if last is not None:
+            await last.aclose()
 
-        known = _opened[store] = Store(store)
-    return known
+
+def _take(url: str) -> Store:
+    """The store at an address, which all who use it share."""
+    from ..store import Store  # with a database behind it: only where runs are kept
+
+    with _lock:
+        store, users = _opened.get(url) or (Store(url), 0)
+        _opened[url] = store, users + 1
+        return store
+
+
+def _leave(url: str) -> Store | None:
+    """Says that one uses it no more; the store, to be closed, if that was the last."""
+    with _lock:
+        store, users = _opened.pop(url)
+        if users == 1:
+            return store
+        _opened[url] = store, users - 1
+        return None
 
 
 async def recovered(run: Run[Any], conversation: Conversation) -> Recovered | None:
@@ -165,6 +198,8 @@ async def recovered(run: Run[Any], conversation: Conversation) -> Recovered | No
     if found is None or not found.messages:
         return None
     conversation.recover(found, run)
+    if finished(found) is not None:
+        run.summed_up = found.summed_up
     return found
 
 

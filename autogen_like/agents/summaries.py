@@ -9,6 +9,7 @@ from ..core.conversation import Conversation
 from ..core.errors import ConfigError, ConversationError
 from ..core.message import content_text
 from ..core.run import Run
+from ..models.cache import response_from_json
 from ..models.client import ModelClient, ModelRequest
 from .agent import call
 from .backends.model import ask_model
@@ -94,6 +95,10 @@ async def _reflection(
     )
     if reflecting is None:
         raise ConfigError("summary_method='reflection_with_llm' needs an llm_config on the recipient or the sender")
+    known = response_from_json(run.summed_up) if run.summed_up is not None else None
+    if known is not None:  # it was asked for in a process that ended before its summary was needed no more
+        run.record_usage(reflecting.name, known.model, known.usage, conversation=conversation.id)
+        return known.content or ""
     client: ModelClient = reflecting.model_client
     conversation_view = conversation.transcript.view(reflecting.name).wire
     request = ModelRequest([*conversation_view, {"role": role, "content": prompt}])

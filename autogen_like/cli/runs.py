@@ -194,7 +194,7 @@ async def _fork(store: Store, arguments: argparse.Namespace) -> None:
         raise ConfigError(f"run {arguments.id!r} has no conversation {conversation!r}; it has {', '.join(known)}")
     at = arguments.at
     place = int(at) if at is not None and at.isascii() and at.isdigit() and len(at) < 10 else at
-    _print(await store.fork(conversation, place, title=arguments.title))
+    _print(await store.fork(conversation, place, in_run=arguments.id, title=arguments.title))
 
 
 async def _answer(store: Store, arguments: argparse.Namespace) -> None:

@@ -140,6 +140,7 @@ class Recovered:
         answers: What people said, by the request's id.
         human_input: What they said as a part of the conversation, in order.
         closed: Why it ended; None where it didn't.
+        summed_up: What a model replied, as JSON, after it had ended and nothing more was said: its summary.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Recovered:
     answers: Mapping[str, str] = field(default_factory=dict)
     human_input: Sequence[str] = ()
     closed: StopReason | None = None
+    summed_up: Mapping[str, Any] | None = None
 
 
 @runtime_checkable

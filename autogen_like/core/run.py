@@ -83,6 +83,7 @@ class Run(Generic[T]):
         self.human_input: list[str] = []
         self.answers: dict[str, str] = {}  # of people, by the request's id
         self.recovered: dict[tuple[str, int], ToolResult | None] = {}  # calls made before the process ended
+        self.summed_up: Mapping[str, Any] | None = None  # a model's reply, made before the process ended
         self.tell_uncertain = False  # a model is told of calls that may have run; otherwise a person is asked
         self.key = ""
         parent = self.parent = current_run.get()

@@ -20,9 +20,11 @@ from .schema import conversations, now, openings, records, runs
 _WORDS = {True: "yes", False: "no"}
 
 
-def fork(connection: Connection, conversation: str, at: int | str | None, id: str, title: str, new: str) -> str:  # noqa: A002
+def fork(
+    connection: Connection, conversation: str, at: int | str | None, in_run: str | None, id: str, title: str, new: str  # noqa: A002
+) -> str:  # fmt: skip
     """Makes a run whose conversation begins with messages of another one; see `Store.fork`."""
-    source = conversation_number(connection, conversation)
+    source = conversation_number(connection, conversation, in_run)
     opening = connection.execute(
         select(openings).where(openings.c.conversation == source).order_by(openings.c.record.desc()).limit(1)
     ).first()

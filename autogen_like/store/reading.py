@@ -13,8 +13,8 @@ from ..core.errors import ConfigError
 from ..core.journal import Answered, Called, Recovered
 from ..core.message import Message, ToolResult
 from ..core.snapshot import message_from_json
-from .codec import ANSWERED, CALLED, decoded, loaded, reason_from_json
-from .schema import conversations, openings, records
+from .codec import ANSWERED, CALLED, REPLIED, decoded, loaded, reason_from_json
+from .schema import conversations, openings, records, runs
 
 CHUNK = 2000  # rows that are decoded at a time
 FIRST = -(2**62)  # less than any record's number: what was inherited has negative ones
@@ -112,7 +112,20 @@ def recover(connection: Connection, run: int, key: str) -> Recovered | None:
         answers,
         tuple(human_input),
         reason_from_json(loaded(opening.closed)) if opening.closed is not None else None,
+        _summed_up(connection, opening, said) if opening.closed is not None else None,
     )
+
+
+def _summed_up(connection: Connection, opening: Row[Any], said: int) -> Mapping[str, Any] | None:
+    """What a model replied last, after the conversation had ended and nothing more was said."""
+    wanted = select(records.c.content).where(
+        records.c.conversation == opening.conversation, records.c.place.is_(None), records.c.kind == REPLIED,
+        records.c.number > max(opening.record, said),
+    )  # fmt: skip
+    if opening.until is not None:
+        wanted = wanted.where(records.c.number < opening.until)
+    content = connection.execute(wanted.order_by(records.c.number.desc()).limit(1)).scalar()
+    return loaded(content)["reply"] if content is not None else None
 
 
 def newest_state(connection: Connection, opening: Row[Any]) -> tuple[int | None, Mapping[str, Any]]:
@@ -146,16 +159,19 @@ def _others(connection: Connection, opening: Row[Any]) -> Iterator[tuple[int, An
         yield number, decoded(kind, loaded(content), None)
 
 
-def conversation_number(connection: Connection, id: str) -> int:  # noqa: A002
-    """The number of a conversation, as the run knows it that had it last.
+def conversation_number(connection: Connection, id: str, run: str | None) -> int:  # noqa: A002
+    """The number of a conversation, as a run knows it; where none is named, that which had it last.
 
     Raises:
         ConfigError: If there is none.
     """
     newest = select(conversations.c.number).where(conversations.c.id == id).order_by(conversations.c.number.desc())
+    if run is not None:
+        newest = newest.join(runs, runs.c.number == conversations.c.run).where(runs.c.id == run)
     number = connection.execute(newest.limit(1)).scalar()
     if number is None:
-        raise ConfigError(f"there is no conversation {id!r} in this store")
+        where = "this store" if run is None else f"run {run!r} of this store"
+        raise ConfigError(f"there is no conversation {id!r} in {where}")
     return int(number)
 
 

@@ -159,13 +159,16 @@ class Store:
         """
         return await self.read(lambda connection: listing.conversations_of(connection, run_id))
 
-    async def messages(self, conversation_id: str, start: int = 0, limit: int | None = None) -> list[Message]:
+    async def messages(
+        self, conversation_id: str, start: int = 0, limit: int | None = None, *, in_run: str | None = None
+    ) -> list[Message]:
         """What was said in a conversation, before it was forked too.
 
         Args:
-            conversation_id: Its id. Where several runs have had it, that of the newest run.
+            conversation_id: Its id.
             start: How many messages to leave out.
             limit: How many, at most.
+            in_run: A run's id: the conversation as that run left it, where it went on in others; the newest by default.
 
         Raises:
             ConfigError: If there is no such conversation, or a number is negative.
@@ -175,9 +178,8 @@ class Store:
         stop = None if limit is None else start + limit
 
         def read(connection: Connection) -> list[Message]:
-            return reading.messages_of(
-                connection, reading.conversation_number(connection, conversation_id), start, stop
-            )
+            number = reading.conversation_number(connection, conversation_id, in_run)
+            return reading.messages_of(connection, number, start, stop)
 
         return await self.read(read)
 
@@ -196,7 +198,13 @@ class Store:
     # --- whole runs
 
     async def fork(
-        self, conversation_id: str, at: int | str | None = None, *, run_id: str | None = None, title: str = ""
+        self,
+        conversation_id: str,
+        at: int | str | None = None,
+        *,
+        in_run: str | None = None,
+        run_id: str | None = None,
+        title: str = "",
     ) -> str:
         """A new run that goes on from a message of a conversation. Its past is shared, not copied.
 
@@ -206,6 +214,7 @@ class Store:
         Args:
             conversation_id: The conversation's id.
             at: How many of its messages, or the id of the last one; all by default.
+            in_run: A run's id: the conversation as that run left it, where it went on in others; the newest by default.
             run_id: The id of the new run; a new one by default.
             title: What to call it in lists.
 
@@ -217,7 +226,7 @@ class Store:
         """
         new_run, new_conversation = run_id or new_id(), new_id()
         return await self.write(
-            lambda connection: changing.fork(connection, conversation_id, at, new_run, title, new_conversation)
+            lambda connection: changing.fork(connection, conversation_id, at, in_run, new_run, title, new_conversation)
         )
 
     async def answer(self, run_id: str, request_id: str, text: str | bool) -> None:
