@@ -75,7 +75,7 @@ class ChainMixin(HooksMixin, ChatsMixin):
         return said
 
     async def _first_reply(self, turn: Turn, excluded: tuple[object, ...]) -> Reply:
-        if self.hook_lists:
+        if self._reads_hooked:
             turn.backend = "hooks"
             await self._edit_received(turn)
         for backend in self.backends:

@@ -13,6 +13,7 @@ from ..core.events import HumanRequested
 from ..core.journal import JournalStore, ReplayJournal
 from ..core.limits import Limits, is_count
 from ..core.message import Message, message_from_dict, new_id
+from ..core.protocols import fits
 from ..core.run import Ask, Run
 from ..core.sync import in_place
 from ..core.sync import run as run_sync
@@ -418,7 +419,7 @@ def _name_of(recipient: object) -> str:
 
 
 def _check_models(run: Run[Any], participants: Iterable[object]) -> None:
-    if run.journal is None or not isinstance(run.journal, ReplayJournal):  # there no model is asked
+    if run.journal is None or not fits(run.journal, ReplayJournal):  # there no model is asked
         check_models(participants)
 
 

@@ -11,6 +11,7 @@ from ..core.conversation import Conversation
 from ..core.errors import ConfigError
 from ..core.journal import JournalStore, Recovered, RunJournal
 from ..core.limits import Limits
+from ..core.protocols import fits
 from ..core.run import Ask, Run
 from ..core.termination import StopReason
 
@@ -49,7 +50,7 @@ def check_kept(store: object, resume: str | None, uncertain: str) -> None:
     Raises:
         ConfigError: If it can't be kept so; names the argument and the cure.
     """
-    if not (store is None or isinstance(store, str | JournalStore)):
+    if not (store is None or isinstance(store, str) or fits(store, JournalStore)):
         raise ConfigError(f"store must be a Store or a database's URL (sqlite:///chats.db), not {store!r}")
     if resume is not None and store is None and _default is None:
         raise ConfigError(f"to go on with the run {resume!r}, name the store that it is in: store=...")
@@ -192,7 +193,7 @@ async def recovered(run: Run[Any], conversation: Conversation) -> Recovered | No
         What was known of it; None where it is new.
     """
     journal = run.journal
-    if journal is None or not isinstance(journal, RunJournal):
+    if journal is None or not fits(journal, RunJournal):
         return None
     found = await journal.recover(run.key)
     if found is None or not found.messages:

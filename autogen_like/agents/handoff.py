@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from ..core.conversation import Turn
 from ..core.errors import ConfigError
 from ..core.message import Message, ToolCall, ToolResult
-from ..core.protocols import Tool
+from ..core.protocols import Tool, fits
 from ..tools.toolbox import ToolSource
 
 _LONGEST = 64  # what endpoints take as a tool's name
@@ -141,7 +141,7 @@ class _Here:
         """Answers. Who speaks next is then for the rule to see: `handed_over`."""
         turn, message, target = self._turn, self._message, self._handoff.target
         floor = turn.conversation.rule
-        if not isinstance(floor, Floor):
+        if not fits(floor, Floor):
             turn.notice(f"{target} can't be handed a chat outside a group: address a GroupChatManager", "warning")
             return await self._handoff.call(call)
         eligible = floor.eligible(message.speaker)

@@ -51,10 +51,13 @@ class HooksMixin:
             raise ConfigError(f"{hook!r} is already a hook of {self.name}'s {point}")
         self.hook_lists[point].append(hook)
 
+    @property
+    def _reads_hooked(self) -> bool:
+        return bool(self.hook_lists[HOOKABLE[0]] or self.hook_lists[HOOKABLE[1]])
+
     async def _edit_received(self, turn: Turn) -> None:
         """Shows the hooks a copy of what they may edit, and the turn what they make of it; the transcript stays."""
-        for_last, for_all = self.hook_lists[HOOKABLE[0]], self.hook_lists[HOOKABLE[1]]
-        if not (for_last or for_all) or not turn.messages:
+        if not turn.messages:
             return
         if turn.last is not None and turn.last.tool_calls:
             return  # tools are to be run; nothing is read

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..core.errors import ConfigError
 from ..core.message import ToolCall, message_from_dict
-from ..core.protocols import Tool
+from ..core.protocols import Tool, fits
 from ..core.sync import run as run_sync
 from ..tools.toolbox import Toolbox, ToolSource
 
@@ -57,7 +57,7 @@ class ToolkitMixin:
                 {"type": "function", "function": spec} for spec in self.llm_config.get("functions") or ()
             ]
             self.tool_choice = self.llm_config.get("tool_choice")
-        if isinstance(tools, ToolSource):
+        if fits(tools, ToolSource):
             self.llm_tools = self.tools = tools
         else:
             self.llm_tools, self.tools = Toolbox(tools or ()), Toolbox(tools or ())

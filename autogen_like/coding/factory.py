@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from ..core.errors import ConfigError, MissingExtra
+from ..core.protocols import fits
 from .docker_engine import NoEngine
 from .executor import BlockingCodeExecutor, BlockingExecutorAdapter, CodeExecutor
 
@@ -74,7 +75,7 @@ def _chosen(config: Mapping[str, Any]) -> CodeExecutor:
         if executor not in _NAMED:
             raise ConfigError(f"code_execution_config: there is no executor {executor!r}; there are {list(_NAMED)}")
         return _named(executor, config.get(executor) or {})
-    if isinstance(executor, CodeExecutor):
+    if fits(executor, CodeExecutor):
         return executor
     if isinstance(executor, BlockingCodeExecutor):
         return BlockingExecutorAdapter(executor)

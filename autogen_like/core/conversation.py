@@ -7,6 +7,8 @@ flat, so a conversation of 100,000 turns uses no more stack than one of two.
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -16,7 +18,7 @@ from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNee
 from .events import ConversationEnded, ConversationStarted, Event, MessageAdded, Notice, TurnStarted
 from .guard import LoopGuard
 from .journal import Closed, Opened, Recovered, Said
-from .message import Message, ToolResult
+from .message import Message, ToolCall, ToolResult
 from .protocols import Participant, Reply
 from .run import Run
 from .snapshot import Pause, restore, snapshot, state_of, take_up
@@ -27,7 +29,15 @@ from .transcript import Transcript, View, wire_messages
 
 EMPTY_REPLIES = 3
 SAME_CALLS = 3
+LONGEST_HOLD = 0.001  # seconds that conversations which wait for nothing may keep a loop to themselves
 _RULE_ENDS = ("answered", "max_turns", "max_round", "no_speaker")
+
+
+class _Thread(threading.local):
+    holds_until = 0.0  # when the conversations of its loop are to give way, on `time.monotonic`'s clock
+
+
+_thread = _Thread()
 
 
 class Rule(Protocol):
@@ -219,34 +229,21 @@ class Conversation:
         Raises:
             TranscriptError: If it answers a call that nobody has made, or that was answered before.
         """
-        self._check_results(message)
-        missing = self._unanswered("Not run: the conversation went on without it.", message.tool_results)
-        if missing and message.tool_results:
-            message = _with_results(message, message.tool_results + missing)
-        elif missing:
-            await self._append(Message(message.speaker, tool_results=missing), run, announce)
+        calls = self.transcript.open_calls()
+        if calls or message.tool_results:
+            _check_results(message, calls)
+            missing = _unanswered(calls, "Not run: the conversation went on without it.", message.tool_results)
+            if missing and message.tool_results:
+                message = _with_results(message, message.tool_results + missing)
+            elif missing:
+                await self._append(Message(message.speaker, tool_results=missing), run, announce)
         await self._append(message, run, announce)
-
-    def _check_results(self, message: Message) -> None:
-        wanted = {call.id for call in self.transcript.open_calls()} if message.tool_results else set()
-        stray = [result.call_id for result in message.tool_results if result.call_id not in wanted]
-        if stray:
-            raise TranscriptError(
-                f"{message.speaker} answers the tool call {stray[0]!r}, which nobody has made or which was answered "
-                "before: a result goes with the call_id of an open call"
-            )
 
     async def close_calls(self, run: Run[Any], why: str) -> None:
         """Gives calls that were made and not run a result that says why not."""
-        missing = self._unanswered(why)
+        missing = _unanswered(self.transcript.open_calls(), why)
         if missing:
             await self._append(Message(self.transcript.messages[-1].speaker, tool_results=missing), run, True)
-
-    def _unanswered(self, why: str, results: tuple[ToolResult, ...] = ()) -> tuple[ToolResult, ...]:
-        """Results for the open calls that these results don't answer."""
-        answered = {result.call_id for result in results}
-        calls = self.transcript.open_calls()
-        return tuple(ToolResult(call.id, call.name, why, error=True) for call in calls if call.id not in answered)
 
     async def _append(self, message: Message, run: Run[Any], announce: bool) -> None:
         if run.journal is not None:
@@ -348,10 +345,8 @@ class Conversation:
         speaker: Participant | StopReason | None = None
         paused, self.paused = self.paused, None
         if paused is not None and opening is None:
-            index, speaker = paused.index, paused.speaker
-            ended = self._catch_up(progress, checks, paused.messages)
-            if ended is not None:
-                return ended
+            index = paused.index
+            speaker = self._catch_up(progress, checks, paused.messages) or paused.speaker
         guard.announce = run.listening
         while True:
             if added is not None:
@@ -361,8 +356,11 @@ class Conversation:
                 reason = self._checked(checks, progress, index)
                 if reason is not None:
                     return reason
-            # Participants that wait for nothing would keep timers, cancellation and other conversations waiting.
-            await asyncio.sleep(0)
+            # Participants that wait for nothing would keep timers, cancellation and other conversations waiting, and
+            # who reads the events would get them all at the end.
+            if run.listening or time.monotonic() >= _thread.holds_until:
+                await asyncio.sleep(0)
+                _thread.holds_until = time.monotonic() + LONGEST_HOLD
             reason = run.ending()
             if reason is not None:
                 await self._cut_off(run, reason)
@@ -463,7 +461,7 @@ class Conversation:
 
     async def _cut_off(self, run: Run[Any], reason: StopReason) -> None:
         """Closes the calls that were under way; the transcript stays valid even if the journal can't follow."""
-        results = self._unanswered(f"Not finished: the run was stopped ({reason}).")
+        results = _unanswered(self.transcript.open_calls(), f"Not finished: the run was stopped ({reason}).")
         if not results:
             return
         closing = Message(self.transcript.messages[-1].speaker, tool_results=results)
@@ -472,6 +470,22 @@ class Conversation:
         finally:
             if self.transcript.last is not closing:
                 self.transcript.append(closing)
+
+
+def _check_results(message: Message, calls: Sequence[ToolCall]) -> None:
+    wanted = {call.id for call in calls}
+    stray = [result.call_id for result in message.tool_results if result.call_id not in wanted]
+    if stray:
+        raise TranscriptError(
+            f"{message.speaker} answers the tool call {stray[0]!r}, which nobody has made or which was answered "
+            "before: a result goes with the call_id of an open call"
+        )
+
+
+def _unanswered(calls: Sequence[ToolCall], why: str, results: Sequence[ToolResult] = ()) -> tuple[ToolResult, ...]:
+    """Results for the calls that these results don't answer."""
+    answered = {result.call_id for result in results}
+    return tuple(ToolResult(call.id, call.name, why, error=True) for call in calls if call.id not in answered)
 
 
 def _with_results(message: Message, results: tuple[ToolResult, ...]) -> Message:

@@ -26,6 +26,20 @@ position: ContextVar[Position | None] = ContextVar("position", default=None)
 
 
 @contextmanager
+def marked(key: str) -> Iterator[None]:
+    """Marks what is started inside as started at a place.
+
+    Args:
+        key: The place's key.
+    """
+    token = position.set(Position(key))
+    try:
+        yield
+    finally:
+        position.reset(token)
+
+
+@contextmanager
 def branch(name: str) -> Iterator[None]:
     """Marks what is started inside as one of several things that are under way side by side.
 
@@ -36,8 +50,5 @@ def branch(name: str) -> Iterator[None]:
     if at is None:  # nobody wants to know
         yield
         return
-    token = position.set(Position(f"{at.key}:{name}"))
-    try:
+    with marked(f"{at.key}:{name}"):
         yield
-    finally:
-        position.reset(token)

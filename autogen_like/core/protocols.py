@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from .conversation import Turn
     from .message import Message, ToolCall, ToolResult
     from .termination import StopReason
 
 Reply: TypeAlias = "Message | StopReason | None"
+P = TypeVar("P")
+
+
+_members: dict[type, tuple[str, ...]] = {}
+
+
+def fits(value: object, protocol: type[P]) -> TypeIs[P]:
+    """Whether a value has all the methods and properties that a protocol asks for.
+
+    That is what ``isinstance`` says, too; but up to Python 3.11 it collects the protocol's members at each call.
+
+    Args:
+        value: Anything.
+        protocol: A protocol of methods and properties.
+
+    Example:
+        >>> fits("text", Tool)
+        False
+    """
+    members = _members.get(protocol)
+    if members is None:
+        members = _members[protocol] = tuple(name for name in dir(protocol) if not name.startswith("_"))
+    return all(hasattr(value, name) for name in members)
 
 
 @runtime_checkable

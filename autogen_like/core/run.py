@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Generic, NoReturn, TypeVar
@@ -24,7 +24,8 @@ from .events import (
 from .journal import Answered, Journal, ReplayJournal
 from .limits import Limits
 from .message import ToolResult, new_id
-from .position import Position, position
+from .position import marked, position
+from .protocols import fits
 from .step_log import StepLog
 from .steps import RunStep, Watcher, watch_all, watched, watchers_of
 from .subscription import Subscription
@@ -33,6 +34,7 @@ from .usage import Usage, UsageLedger, combined
 
 log = logging.getLogger("autogen_like")
 watch_all(StepLog())  # costs a look at a level, for each run that isn't nested
+_NOWHERE = contextlib.nullcontext()
 T = TypeVar("T")
 Ask = Callable[[HumanRequested], Coroutine[Any, Any, str]]
 
@@ -174,21 +176,13 @@ class Run(Generic[T]):
 
     # --- where it is
 
-    @contextlib.contextmanager
-    def at(self, place: str) -> Iterator[None]:
+    def at(self, place: str) -> contextlib.AbstractContextManager[None]:
         """Marks what is started inside as started at a place of this run, where a journal wants to know.
 
         Args:
             place: A name that is the same whenever the same program runs again.
         """
-        if self.journal is None:
-            yield
-            return
-        token = position.set(Position(f"{self.key}/{place}"))
-        try:
-            yield
-        finally:
-            position.reset(token)
+        return marked(f"{self.key}/{place}") if self.journal is not None else _NOWHERE
 
     def snapshot(self) -> dict[str, Any]:
         """What it has used up, as JSON."""
@@ -255,7 +249,7 @@ class Run(Generic[T]):
         known = self.answers.get(request.id)
         if known is not None:  # given while the run was paused
             return known
-        if self.journal is not None and isinstance(self.journal, ReplayJournal):
+        if self.journal is not None and fits(self.journal, ReplayJournal):
             return self.journal.answer(request.conversation, request.agent)
         if self.human == "pause":
             if self.listening:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ConfigError
 from .events import ApprovalRequested, HumanRequested
 from .message import Message, ToolCall, ToolResult, part_from_dict, part_to_dict
-from .protocols import Participant, Snapshot
+from .protocols import Participant, Snapshot, fits
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -133,7 +133,7 @@ def state_of(conversation: Conversation) -> dict[str, Any]:
         "version": VERSION,
         "auto_replies": dict(conversation.auto_replies),
         "began": conversation.began,
-        "rule": rule.snapshot() if isinstance(rule, Snapshot) else None,
+        "rule": rule.snapshot() if fits(rule, Snapshot) else None,
         "paused": None,
     }
     belongings = conversation.belongings.snapshot()
@@ -186,7 +186,7 @@ def take_up(
     conversation.auto_replies = dict(state["auto_replies"])
     conversation.began = state["began"]
     conversation.belongings.restore(state.get("belongings", {}))
-    if state["rule"] is not None and isinstance(conversation.rule, Snapshot):
+    if state["rule"] is not None and fits(conversation.rule, Snapshot):
         conversation.rule.restore(state["rule"])
     paused = state["paused"]
     conversation.paused = None

@@ -103,16 +103,27 @@ class UsageLedger:
         (30, 15)
     """
 
-    __slots__ = ("actual_by_model", "total_by_model")
+    __slots__ = ("actual_by_model", "cached_by_model")
 
     def __init__(self) -> None:
-        self.total_by_model: dict[str, Tally] = {}
         self.actual_by_model: dict[str, Tally] = {}
+        self.cached_by_model: dict[str, Tally] = {}
+
+    @property
+    def total_by_model(self) -> dict[str, Tally]:
+        """The sums by model, as they stand now."""
+        if not self.cached_by_model:
+            return self.actual_by_model
+        total: dict[str, Tally] = {}
+        for tallies in (self.actual_by_model, self.cached_by_model):
+            for model, tally in tallies.items():
+                _tally(total, model).merge(tally)
+        return total
 
     @property
     def total(self) -> Tally:
         """The sum over all models, as it stands now."""
-        return _sum(self.total_by_model.values())
+        return _sum((*self.actual_by_model.values(), *self.cached_by_model.values()))
 
     @property
     def actual(self) -> Tally:
@@ -121,15 +132,13 @@ class UsageLedger:
 
     def add(self, model: str, usage: Usage, *, cached: bool = False) -> None:
         """Records one request; `cached` when this program's own cache answered it."""
-        _tally(self.total_by_model, model).add(usage)
-        if not cached:
-            _tally(self.actual_by_model, model).add(usage)
+        _tally(self.cached_by_model if cached else self.actual_by_model, model).add(usage)
 
     def merge(self, other: UsageLedger) -> None:
         """Adds all that another ledger holds."""
         for mine, theirs in (
-            (self.total_by_model, other.total_by_model),
             (self.actual_by_model, other.actual_by_model),
+            (self.cached_by_model, other.cached_by_model),
         ):
             for model, tally in theirs.items():
                 _tally(mine, model).merge(tally)
@@ -137,15 +146,15 @@ class UsageLedger:
     def snapshot(self) -> dict[str, Any]:
         """The sums as JSON, by model."""
         return {
-            "total": {model: tally.figures() for model, tally in self.total_by_model.items()},
             "actual": {model: tally.figures() for model, tally in self.actual_by_model.items()},
+            "cached": {model: tally.figures() for model, tally in self.cached_by_model.items()},
         }
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> UsageLedger:
         """The ledger that `snapshot` described."""
         ledger = cls()
-        for kind, by_model in (("total", ledger.total_by_model), ("actual", ledger.actual_by_model)):
+        for kind, by_model in (("actual", ledger.actual_by_model), ("cached", ledger.cached_by_model)):
             by_model.update((model, Tally.of(figures)) for model, figures in state[kind].items())
         return ledger
 

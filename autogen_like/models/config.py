@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..core.errors import ConfigError
+from ..core.protocols import fits
 from .cache import AbstractCache, Cache, Cached
 from .client import ModelClient, ModelResponse
 from .config_lists import (
@@ -117,7 +118,7 @@ def _entries(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _checked(entry: dict[str, Any], where: str) -> dict[str, Any]:
     model = entry.get("model")
     named = isinstance(model, str) and bool(model.strip())
-    if not named and not isinstance(model, ModelClient) and "model_client_cls" not in entry:
+    if not named and not fits(model, ModelClient) and "model_client_cls" not in entry:
         raise ConfigError(
             f"{where}: 'model' must name a model, as 'gpt-4.1-mini' or 'local:smollm2-135m', or be a model client; "
             f"it is {model!r}"
@@ -177,7 +178,7 @@ def check_config(
         return False
     if config is True:
         raise ConfigError("llm_config can't be True: name a model, as {'model': 'gpt-4.1-mini'}, or use False for none")
-    if isinstance(config, LLMConfig) or (isinstance(config, ModelClient) and not isinstance(config, Mapping)):
+    if isinstance(config, LLMConfig) or (fits(config, ModelClient) and not isinstance(config, Mapping)):
         return config
     return LLMConfig(config)
 
@@ -201,7 +202,7 @@ def client_from(
     Raises:
         ConfigError: If something in it cannot be.
     """
-    if isinstance(llm_config, ModelClient) and not isinstance(llm_config, Mapping):
+    if fits(llm_config, ModelClient) and not isinstance(llm_config, Mapping):
         return llm_config
     config = llm_config if isinstance(llm_config, LLMConfig) else LLMConfig(llm_config)
     clients = [_client_of(entry, custom or {}) for entry in config.entries]
@@ -240,7 +241,7 @@ def _innermost(entry: dict[str, Any], custom: Custom) -> tuple[ModelClient, int]
 
 
 def _given(model: Any) -> ModelClient:
-    if isinstance(model, ModelClient):
+    if fits(model, ModelClient):
         return model
     raise ConfigError(f"'model' must be a name or a model client, not {type(model).__name__}")
 

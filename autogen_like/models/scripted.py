@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
@@ -121,7 +120,7 @@ class ScriptedModel:
         if isinstance(step, BaseException):
             raise step
         found = step(request) if callable(step) else step
-        if inspect.isawaitable(found):
+        if not isinstance(found, str | ModelResponse):
             found = await found
         if isinstance(found, str):
             return ModelResponse(found, usage=self._usage, model=self.model)

@@ -17,7 +17,7 @@ from ..core.errors import ConfigError
 from ..core.journal import JournalStore
 from ..core.limits import Limits, is_count
 from ..core.message import Message
-from ..core.protocols import Tool
+from ..core.protocols import Tool, fits
 from ..core.run import Ask, Run
 from ..core.termination import StopCondition
 from ..groupchat.group import GroupChat
@@ -164,7 +164,7 @@ class StateFlow:
             raise ConfigError(f"max_visits of the state {name!r} must be at least 1, not {max_visits!r}")
         if timeout is not None and timeout <= 0:
             raise ConfigError(f"the timeout of the state {name!r} must be more than 0 s, not {timeout!r}")
-        source = tools if tools is None or isinstance(tools, ToolSource) else Toolbox(tools)
+        source = tools if tools is None or fits(tools, ToolSource) else Toolbox(tools)
         client = client_from(model) if model is not None else None
         self.states[name] = State(
             name, outputs, client, source, view, temperature, max_visits, timeout, otherwise, description

@@ -12,7 +12,7 @@ from ..core.message import File, Image, ToolResult
 from ..core.sync import in_worker
 from .context import ToolContext
 from .failures import GRACE
-from .signature import is_async, is_generator
+from .signature import Signature
 
 Invoke: TypeAlias = Callable[[dict[str, Any], ToolContext[Any] | None], Awaitable[Any]]
 """Calls a function with arguments; a generator is told the context, for what it yields."""
@@ -24,20 +24,21 @@ class OutOfTime(TimeoutError):
     """Our own time-out, apart from a TimeoutError of the tool's."""
 
 
-def invoker(function: Callable[..., Any], *, inline: bool) -> Invoke:
+def invoker(function: Callable[..., Any], signature: Signature, *, inline: bool) -> Invoke:
     """How a function is called: on the loop where it is async or inline, on a worker thread otherwise.
 
     What a generator yields is progress, told at once, and the last of it is the result.
 
     Args:
         function: The function.
+        signature: What it takes, and of what kind it is.
         inline: Whether a sync one is called on the loop.
     """
-    if is_async(function):
-        if is_generator(function):
+    drained = signature.is_generator
+    if signature.is_async:
+        if drained:
             return lambda arguments, context: _last_of(function(**arguments), context)
         return lambda arguments, _: function(**arguments)
-    drained = is_generator(function)
 
     def call(arguments: dict[str, Any], context: ToolContext[Any] | None) -> tuple[Any, BaseException | None]:
         """What it gave, or raised: neither a future nor a coroutine can carry StopIteration."""

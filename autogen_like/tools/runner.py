@@ -12,7 +12,7 @@ from ..core.events import ToolFinished, ToolStarted
 from ..core.journal import Called, ReplayJournal
 from ..core.message import ToolCall, ToolResult
 from ..core.position import branch
-from ..core.protocols import Tool
+from ..core.protocols import Tool, fits
 from ..core.run import Run
 from ..core.steps import ToolStep, watched
 from ..core.transcript import Transcript
@@ -156,7 +156,7 @@ class _Batch:
     def _replayed(self, calls: int) -> dict[int, ToolResult]:
         """What came of the calls in the run that is being replayed."""
         journal = self._run.journal if self._run is not None else None
-        if journal is None or not isinstance(journal, ReplayJournal):
+        if journal is None or not fits(journal, ReplayJournal):
             return {}
         results = {place: journal.result(self._conversation, self._message, place) for place in range(calls)}
         return {place: result for place, result in results.items() if result is not None}

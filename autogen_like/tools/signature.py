@@ -53,6 +53,8 @@ class Signature:
         context: Name of the parameter that takes a `ToolContext`, if there is one.
         catches_all: Whether it has ``**kwargs``.
         problems: Why it can't be described to a model, each with its cure; empty where it can.
+        is_async: Whether calling it gives a coroutine, or an async generator.
+        is_generator: Whether calling it gives a generator, sync or async.
         derived: What was made of it and is costly to make: its schema and the check of arguments.
     """
 
@@ -62,6 +64,8 @@ class Signature:
     context: str | None
     catches_all: bool
     problems: tuple[str, ...]
+    is_async: bool = False
+    is_generator: bool = False
     derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by whoever derives it
 
 
@@ -94,16 +98,13 @@ def target_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return type(function).__call__
 
 
-def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling it gives a coroutine, or an async generator."""
-    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
-    return any(kind(function) or kind(target_of(function)) for kind in kinds)
-
-
-def is_generator(function: Callable[..., Any]) -> bool:
-    """Whether calling it gives a generator, sync or async."""
-    kinds = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
-    return any(kind(function) or kind(target_of(function)) for kind in kinds)
+def _kind(function: Callable[..., Any], target: Callable[..., Any]) -> tuple[bool, bool]:
+    """Whether calling it gives a coroutine or an async generator, and whether it gives a generator of either sort."""
+    coroutine, generator, both = (
+        kind(function) or kind(target)
+        for kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    )
+    return coroutine or both, generator or both
 
 
 def _inspect(function: Callable[..., Any]) -> Signature:
@@ -115,7 +116,7 @@ def _inspect(function: Callable[..., Any]) -> Signature:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
         problem = "it doesn't say what it takes (it isn't written in Python): wrap it in a function of your own"
-        return Signature(name, summary, (), None, True, (problem,))
+        return Signature(name, summary, (), None, True, (problem,), *_kind(function, target))
     hints, unresolved = _hints(target)
     problems = [unresolved] if unresolved else []
     kept: list[Parameter] = []
@@ -135,7 +136,7 @@ def _inspect(function: Callable[..., Any]) -> Signature:
             kept.append(_parameter(parameter, hints.get(parameter.name, EMPTY), described))
     if not unresolved:
         problems += _missing(name, kept)
-    return Signature(name, summary, tuple(kept), context, catches_all, tuple(problems))
+    return Signature(name, summary, tuple(kept), context, catches_all, tuple(problems), *_kind(function, target))
 
 
 def _name_of(function: Callable[..., Any], target: Callable[..., Any]) -> str:

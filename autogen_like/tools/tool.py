@@ -21,7 +21,7 @@ from .context import ToolContext, context_for, give_up
 from .failures import error_text
 from .results import failure, result_of
 from .schema import tool_dict
-from .signature import is_async, is_generator, signature_of
+from .signature import signature_of
 
 MAX_RESULT_CHARS = 100_000
 RETRY_ON: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
@@ -79,11 +79,14 @@ class FunctionTool:
     ) -> None:
         if not callable(function):
             raise ConfigError(f"a tool is made from a function, not from {function!r}")
-        self.is_async = is_async(function)
-        _check_limits(timeout, max_result_chars, inline=inline and not self.is_async)
+        _check_limits(timeout, max_result_chars)
         _check_retries(retries, retry_on, repeatable=repeatable)
         if isinstance(tags, str):
             raise ConfigError(f"tags must be a list or tuple of tags, not the string {tags!r}")
+        self._signature = signature_of(function)
+        self.is_async = self._signature.is_async
+        if timeout is not None and inline and not self.is_async:
+            raise ConfigError("a sync function that runs inline can't be timed out: drop inline=True or timeout")
         self.function = function
         self.timeout = timeout
         self.repeatable = repeatable
@@ -94,9 +97,8 @@ class FunctionTool:
         self.max_result_chars = max_result_chars
         self.approval = approval
         self.tags = tuple(tags)
-        self._signature = signature_of(function)
-        self._invoke = invoker(function, inline=inline)
-        self._wants_context = self._signature.context is not None or is_generator(function)
+        self._invoke = invoker(function, self._signature, inline=inline)
+        self._wants_context = self._signature.context is not None or self._signature.is_generator
         self._name = name or self._signature.name
         self._description = description or self._signature.summary
         self._schema: Mapping[str, Any] | None = None
@@ -223,11 +225,9 @@ class FunctionTool:
         context.run.emit(Notice(context.conversation, context.agent, text, "warning"))
 
 
-def _check_limits(timeout: float | None, max_result_chars: int | None, *, inline: bool) -> None:
+def _check_limits(timeout: float | None, max_result_chars: int | None) -> None:
     if timeout is not None and timeout <= 0:
         raise ConfigError(f"timeout must be a positive number of seconds or None, not {timeout!r}")
-    if timeout is not None and inline:
-        raise ConfigError("a sync function that runs inline can't be timed out: drop inline=True or timeout")
     if max_result_chars is not None and max_result_chars < 1:
         raise ConfigError(f"max_result_chars must be a positive number or None, not {max_result_chars!r}")
 

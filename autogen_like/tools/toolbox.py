@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from ..core.errors import ConfigError
-from ..core.protocols import Tool
+from ..core.protocols import Tool, fits
 
 if TYPE_CHECKING:
     from ..core.conversation import Conversation
@@ -76,7 +76,7 @@ def noted_by(
     offer: ToolSource, calls: tuple[ToolCall, ...], offered: Sequence[Mapping[str, Any]]
 ) -> tuple[ToolCall, ...]:
     """The calls of a reply as the conversation is to remember them; see `Offer.noted`."""
-    return offer.noted(calls, offered) if calls and isinstance(offer, Offer) else calls
+    return offer.noted(calls, offered) if calls and fits(offer, Offer) else calls
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from autogen_like.tools.tool import FunctionTool
 
 from measure import QUESTION, Contestant, Job, Run, main, say
 
-CALL = ModelResponse(None, (ToolCall("c", "add", '{"a": 1, "b": 2}'),))
+CALL = ModelResponse(None, (ToolCall("c", "add", '{"a": 1, "b": 2}'),), model="scripted")
 
 
 def agent(name: str, delay: float = 0) -> AssistantAgent:

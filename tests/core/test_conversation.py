@@ -559,8 +559,8 @@ async def test_a_conversation_that_waits_for_nothing_lets_others_go_on() -> None
             ticks += 1
 
     ticker = asyncio.ensure_future(tick())
-    await runs(between(counting, counting), HELLO, MaxMessages(100))
-    assert ticks >= 50
+    await runs(between(counting, counting), HELLO, MaxMessages(5_000))  # tens of milliseconds on any machine
+    assert ticks >= 3
     ticker.cancel()
 
 

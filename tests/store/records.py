@@ -14,7 +14,7 @@ from autogen_like.core.termination import StopReason
 def state(turns: int = 0, paused: Any = None, tokens: int = 0, cost: float = 0.0) -> dict[str, Any]:
     """A conversation's state, as the core makes it."""
     figures = {"m": [1, tokens, 0, cost, 0.0]} if tokens else {}
-    used = {"total": figures, "actual": figures}
+    used = {"actual": figures, "cached": {}}
     return {
         "version": 1,
         "auto_replies": {},

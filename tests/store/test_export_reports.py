@@ -19,7 +19,7 @@ from autogen_like.store import Store
 from autogen_like.store.report import DEEPEST, Noted, Report, Spoken, Step, Talk, report
 
 SPENT = Usage(100, 20, cost=0.5, seconds=2.0)
-EMPTY = {"turns": 0, "usage": {"total": {}, "actual": {}}, "usage_by_agent": {}}
+EMPTY = {"turns": 0, "usage": {"actual": {}, "cached": {}}, "usage_by_agent": {}}
 
 
 def wants(name: str, **arguments: Any) -> ModelResponse:
@@ -182,9 +182,9 @@ FIGURES = [1, 2, 3, 0.5, 1.5]
         3,
         {"run": 3},
         {"run": {"usage": 3, "usage_by_agent": {}}},
-        {"run": {"usage": {"total": {"m": ["x", 2, 3, 4, 5]}, "actual": {}}, "usage_by_agent": {}}},
-        {"run": {"usage": {"total": {"m": FIGURES}, "actual": {}}, "usage_by_agent": []}},
-        {"run": {"usage": {"total": {"m": [*FIGURES[:4], float("inf")]}, "actual": {}}, "usage_by_agent": {}}},
+        {"run": {"usage": {"actual": {"m": ["x", 2, 3, 4, 5]}, "cached": {}}, "usage_by_agent": {}}},
+        {"run": {"usage": {"actual": {"m": FIGURES}, "cached": {}}, "usage_by_agent": []}},
+        {"run": {"usage": {"actual": {"m": [*FIGURES[:4], float("inf")]}, "cached": {}}, "usage_by_agent": {}}},
         {"paused": {"requests": [3]}},
         {"paused": {"requests": [{"id": 3, "agent": "ada", "prompt": "?"}]}},
         {"paused": 3},

@@ -12,7 +12,7 @@ from ...core.errors import ConfigError, ModelError
 from ...core.events import TextDelta
 from ...core.journal import ReplayJournal, Replied
 from ...core.message import Message
-from ...core.protocols import PrefixHint, Reply
+from ...core.protocols import PrefixHint, Reply, fits
 from ...core.run import Run
 from ...core.steps import ModelStep, watched
 from ...core.termination import StopReason
@@ -146,7 +146,7 @@ async def ask_model(
         from ...models.fingerprint import fingerprint  # only where it is written down
 
         asked = fingerprint(request)
-    if asked is not None and isinstance(journal, ReplayJournal):
+    if asked is not None and fits(journal, ReplayJournal):
         response = _replayed(journal.reply(conversation, speaker, asked), speaker)
         for delta in deltas_of(response) if pieces else ():
             run.emit(TextDelta(conversation, speaker, delta.text, delta.kind, delta.name))
