@@ -41,7 +41,7 @@ def ours(path: str, dtype: str) -> dict[str, float]:
     load = time.perf_counter() - begun
     endless = Sampling(logit_bias=dict.fromkeys(engine.tokenizer.ends, -1000.0))
     for _ in range(2):  # the first warms up
-        engine.cache.clear()
+        engine.clear()
         *_, last = engine.generate(GenerateRequest(PROMPT, endless, max_tokens=DECODE))
         took = last.usage
     return {

@@ -16,8 +16,8 @@ from .constrain.grammar import Constrainer, auto_grammar, call_schema, choice_gr
 from .constrain.toolcalls import ToolCallStream
 from .engine import Engine, EngineConfig, GenerateRequest, Sampling, Step
 from .engine.chat import ChatTemplate
-from .engine.engine import StepUsage, TokenConstraint
 from .engine.sampling import TokenLogprob
+from .engine.sequence import StepUsage, TokenConstraint
 
 _KEPT_GRAMMARS = 32
 

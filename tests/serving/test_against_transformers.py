@@ -14,9 +14,10 @@ import transformers
 
 from autogen_like.core.errors import ConfigError
 from autogen_like.serving.engine import Engine, GenerateRequest
-from autogen_like.serving.engine.cache import SequenceCache
 from autogen_like.serving.engine.checkpoint import open_checkpoint
 from autogen_like.serving.engine.model import Decoder
+
+from .support import Alone
 
 PROMPTS = [
     "What is the capital of France?",
@@ -79,7 +80,7 @@ def test_logits_are_the_references_within_rounding(engine: Engine, reference: An
     prompt = prompt_tokens(engine, PROMPTS[4])
     with torch.inference_mode():
         wanted = reference(torch.tensor([prompt])).logits[0, -1]
-    found = engine.model.forward(prompt, SequenceCache(engine.model.config, torch.float32))
+    found = Alone(engine.model).forward(prompt)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=2e-3)
 
 
@@ -141,9 +142,9 @@ def check(decoder: Decoder, reference: Any) -> None:
     """The same logits: for a prompt at once, for one in pieces, and token by token behind it."""
     tokens = tokens_of(1, 90)
     wanted = all_logits(reference, tokens)
-    sequence = SequenceCache(decoder.config, torch.float32)
+    sequence = Alone(decoder)
     for start, end in ((0, 50), (50, 80), *((place, place + 1) for place in range(80, 90))):
-        found = decoder.forward(tokens[start:end], sequence)
+        found = sequence.forward(tokens[start:end])
         torch.testing.assert_close(found, wanted[end - 1], rtol=1e-4, atol=1e-4)
 
 
@@ -221,7 +222,7 @@ def test_bfloat16_stays_near_float32(small: tuple[Any, Path]) -> None:
     reference, folder = small
     decoder = Decoder(open_checkpoint(folder), torch.bfloat16)
     tokens = tokens_of(2, 60)
-    found = decoder.forward(tokens, SequenceCache(decoder.config, torch.bfloat16))
+    found = Alone(decoder).forward(tokens)
     wanted = all_logits(reference, tokens)[-1]
     assert (found - wanted).norm() / wanted.norm() < 0.1
 

@@ -21,6 +21,8 @@ from autogen_like.serving.constrain.grammar import (
     schema_grammar,
 )
 from autogen_like.serving.engine import Sampling
+from autogen_like.serving.engine.ops import expanded
+from autogen_like.serving.engine.sequence import TokenConstraint
 
 WEATHER = {
     "type": "function",
@@ -164,13 +166,18 @@ def test_tools_may_be_shown_to_nobody(chat_model: ChatModel) -> None:
 # --- the grammar of "auto", token by token
 
 
+def allowed(constraint: TokenConstraint) -> torch.Tensor:
+    bits = constraint.bits()
+    return expanded(bits[None], 32 * len(bits))[0]
+
+
 def spelled(model: ChatModel, grammar: str, text: str) -> str:
     """Feeds a text to a grammar, and gives how much of it was allowed."""
     tokenizer = model.engine.tokenizer
     constraint = Constrainer(tokenizer, model.engine.model.config.vocabulary).constraint(grammar)()
     accepted = ""
     for token in tokenizer.encode_plain(text):
-        if not constraint.allowed()[token]:
+        if not allowed(constraint)[token]:
             break
         accepted += tokenizer.decode([token])
         constraint.accept(token)
@@ -257,9 +264,8 @@ def test_without_llguidance_the_extra_is_named(chat_model: ChatModel, monkeypatc
 def test_a_mask_covers_logits_beyond_the_vocabulary(chat_model: ChatModel) -> None:
     tokenizer = chat_model.engine.tokenizer
     constraint = Constrainer(tokenizer, tokenizer.size + 45).constraint(choice_grammar(["yes", "no"]))()
-    mask = constraint.allowed()
+    mask = expanded(constraint.bits()[None], tokenizer.size + 45)[0]
     assert mask.shape == (tokenizer.size + 45,)
-    assert mask.dtype == torch.bool
     assert {tokenizer.decode([token]) for token in mask.nonzero().flatten().tolist()} == {"y", "ye", "yes", "n", "no"}
 
 

@@ -35,21 +35,25 @@ async def test_items_arrive_in_order_from_another_thread(thread: EngineThread[st
     assert seen == {"test-engine"}
 
 
-async def test_jobs_run_one_after_the_other(thread: EngineThread[str]) -> None:
-    running = 0
+async def test_jobs_take_turns_item_by_item(thread: EngineThread[str]) -> None:
+    order: list[str] = []
+    all_there = threading.Event()
 
-    def work(_: str) -> Iterator[int]:
-        nonlocal running
-        running += 1
-        for _ in range(3):
-            time.sleep(0.001)
-            yield running
-        running -= 1
+    def work(name: str) -> Iterator[int]:
+        all_there.wait(10)
+        for item in range(3):
+            order.append(name)
+            yield item
 
-    async def one() -> list[int]:
-        return [item async for item in thread.stream(work)]
+    async def one(name: str) -> list[int]:
+        return [item async for item in thread.stream(lambda _: work(name))]
 
-    assert await asyncio.gather(*(one() for _ in range(4))) == [[1, 1, 1]] * 4
+    tasks = [asyncio.create_task(one(name)) for name in "abc"]
+    await asyncio.sleep(0.05)
+    all_there.set()
+    assert await asyncio.gather(*tasks) == [[0, 1, 2]] * 3
+    assert sorted(order[-6:]) == sorted("abc" * 2)
+    assert order[-3:] == order[-6:-3]  # a round has one item of each
 
 
 async def test_the_loop_goes_on_while_the_thread_works(thread: EngineThread[str]) -> None:

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from autogen_like.serving.engine import Engine, EngineConfig, GenerateRequest, packed
-from autogen_like.serving.engine.cache import SequenceCache
 from autogen_like.serving.engine.dequant import affine4
 from autogen_like.serving.engine.gguf import TYPES, GgufTensor
 from autogen_like.serving.engine.linear import Linear
-from autogen_like.serving.engine.packed import Affine4, Packed4, fits
+from autogen_like.serving.engine.packed import Affine4, Packed4, Packed8, fits4, fits8
+
+from .support import Alone
 
 
 @pytest.mark.parametrize(("name", "scales"), [("Q4_0", [0]), ("Q4_1", [0, 2]), ("Q4_K", [0, 2])])
@@ -49,10 +50,20 @@ def test_a_packed_weight_multiplies_as_the_dense_one(rows: int) -> None:
     weight, dense = random_weight()
     bias = torch.arange(128, dtype=torch.bfloat16)
     inputs = torch.randn(rows, 96, generator=torch.Generator().manual_seed(4)).bfloat16()
-    ready = Packed4([weight]) if fits(128, 96) else None
+    ready = Packed4([weight]) if fits4(128, 96) else None
     found = Linear(dense.bfloat16(), bias, ready)(inputs).float()
     wanted = inputs.float() @ dense.T + bias.float()
     assert (found - wanted).norm() / wanted.norm() < 0.01
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_eight_bits_for_each_output_are_near_the_dense_weight(rows: int) -> None:
+    dense = torch.randn(200, 96, generator=torch.Generator().manual_seed(5))
+    inputs = torch.randn(rows, 96, generator=torch.Generator().manual_seed(6)).bfloat16()
+    ready = Packed8(dense) if fits8(96) else None
+    found = Linear(dense.bfloat16(), None, ready)(inputs).float()
+    wanted = inputs.float() @ dense.T
+    assert (found - wanted).norm() / wanted.norm() < 0.015
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("not for this processor"), None])
@@ -64,15 +75,15 @@ def test_where_the_product_is_missing_or_wrong_nothing_is_packed(
             raise failure
         return torch.zeros(rows.shape[0], 128)
 
-    packed._works.cache_clear()
+    packed._works4.cache_clear()
     monkeypatch.setattr(Packed4, "__call__", broken)
-    assert not fits(128, 96)
-    packed._works.cache_clear()
+    assert not fits4(128, 96)
+    packed._works4.cache_clear()
 
 
 def test_shapes_that_do_not_fit_are_not_packed() -> None:
-    assert not fits(100, 96)
-    assert not fits(128, 90)
+    assert not fits4(100, 96)
+    assert not fits4(128, 90)
 
 
 def test_bfloat16_with_packed_weights_stays_near_float32(model_path: Path, engine: Engine) -> None:
@@ -80,11 +91,12 @@ def test_bfloat16_with_packed_weights_stays_near_float32(model_path: Path, engin
     prompt = engine.tokenizer.encode("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n")
     logits = []
     for model in (engine.model, fast.model):
-        sequence = SequenceCache(model.config, model.dtype)
-        model.forward(prompt, sequence)
-        logits.append(model.forward(engine.tokenizer.encode("<|im_start|>"), sequence))
+        sequence = Alone(model)
+        sequence.forward(prompt)
+        logits.append(sequence.forward(engine.tokenizer.encode("<|im_start|>")))
     wanted, found = logits
-    assert (found - wanted).norm() / wanted.norm() < 0.05
+    # bfloat16 alone is 0.032; scales in bfloat16 and a head in 8 bits bring it to 0.052.
+    assert (found - wanted).norm() / wanted.norm() < 0.07
     replies = ["".join(step.text for step in one.generate(GenerateRequest(
         engine.tokenizer.encode("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n")
     ))) for one in (engine, fast)]  # fmt: skip

@@ -17,10 +17,9 @@ from ...core.errors import ConfigError, MissingExtra, ModelError
 if TYPE_CHECKING:
     import llguidance
 
-    from ..engine.engine import TokenConstraint
+    from ..engine.sequence import TokenConstraint
     from ..engine.tokenizer import TextTokenizer
 
-_BITS = torch.arange(32, dtype=torch.int32)
 # No blanks but those that JSON is usually written with: a small model may otherwise fill the page with them.
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
@@ -142,11 +141,10 @@ class Matcher:
 
     def __init__(self, matcher: llguidance.LLMatcher, vocabulary: int) -> None:
         self._matcher = matcher
-        self._vocabulary = vocabulary
         self._bits = torch.zeros((vocabulary + 31) // 32, dtype=torch.int32)
 
-    def allowed(self) -> Tensor:
-        """The mask over the vocabulary: True for tokens that may come next.
+    def bits(self) -> Tensor:
+        """Tokens that may come next, a bit for each: the same tensor each time, with new contents.
 
         Raises:
             ModelError: If the matcher gave up, which a very deep schema can make it do.
@@ -154,8 +152,7 @@ class Matcher:
         self._matcher.unsafe_compute_mask_ptr(self._bits.data_ptr(), self._bits.nbytes)
         if self._matcher.is_error():
             raise ModelError(f"constrained output failed: {_first_line(self._matcher.get_error())}")
-        # By hand: the library's own routine compiles anew at each step.
-        return ((self._bits[:, None] >> _BITS) & 1).view(-1)[: self._vocabulary].bool()
+        return self._bits
 
     def accept(self, token: int) -> bool:
         """Takes the chosen token; False when nothing may follow it."""

@@ -90,6 +90,10 @@ class Checkpoint(Protocol):
         """A weight in four bits, where the file has it so, in the same order as `weight` gives it."""
         ...
 
+    def bits(self, name: str) -> int:
+        """How many bits a number of a weight has in the file, rounded up."""
+        ...
+
     def rope_factors(self) -> torch.Tensor | None:
         """Divisors of the rotary frequencies, where the file stores them."""
         ...

@@ -11,7 +11,7 @@ import torch
 from ...core.errors import ConfigError
 from .checkpoint import ModelConfig, check_architecture
 from .dequant import affine4, dequantize
-from .gguf import GgufFile
+from .gguf import TYPES, GgufFile
 from .packed import Affine4
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ class GgufCheckpoint:
             return found
         heads = self.config.heads if kind == "q" else self.config.kv_heads
         return Affine4(_halves(found.quants, heads), _halves(found.scales, heads), _halves(found.minima, heads))
+
+    def bits(self, name: str) -> int:
+        kind = self.file.tensors[self._files_names[name]].type
+        _, values, size = next(entry for entry in TYPES.values() if entry[0] == kind)
+        return size * 8 // values  # the scales of a block aside, which take less than one bit
 
     def rope_factors(self) -> torch.Tensor | None:
         info = self.file.tensors.get(_ROPE_FACTORS)

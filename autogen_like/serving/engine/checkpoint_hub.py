@@ -64,6 +64,9 @@ class HubCheckpoint:
     def affine(self, name: str) -> None:
         return None
 
+    def bits(self, name: str) -> int:
+        return 16
+
     def rope_factors(self) -> torch.Tensor | None:
         return None
 

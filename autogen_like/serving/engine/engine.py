@@ -1,38 +1,27 @@
-"""The synchronous core: one request at a time, token by token."""
+"""The synchronous core: requests in, and with each step a token more of every sequence that runs."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from ...core.errors import ConfigError, ContextOverflow
-from .cache import PrefixCache, SequenceCache
+from ...core.errors import ConfigError, ContextOverflow, ModelError
+from .blocks import BlockManager
 from .checkpoint import open_checkpoint
 from .detokenize import Detokenizer
+from .mirror import MirrorMemory
 from .model import Decoder
-from .sampling import Sampler, Sampling, TokenLogprob, token_logprob
+from .ops import BLOCK, Ops, TorchOps
+from .sampling import TokenLogprob, choose, token_logprobs
+from .scheduler import Chunk, Scheduler
+from .sequence import FinishReason, GenerateRequest, Outbox, Running, Step
 from .tokenizer import TextTokenizer
 
-FinishReason: TypeAlias = Literal["stop", "length"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-class TokenConstraint(Protocol):
-    """What a reply must look like, as the tokens that may come next."""
-
-    def allowed(self) -> Tensor:
-        """A mask over the vocabulary: True for tokens that may come next."""
-        ...
-
-    def accept(self, token: int) -> bool:
-        """Takes the chosen token; False when nothing may follow it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +31,20 @@ class EngineConfig:
     Args:
         dtype: "float32", "bfloat16", or "auto": bfloat16 where the processor computes in it, else float32.
         context: Longest sequence in tokens; None is the model's own.
-        cache_bytes: Memory that computed prefixes may take; 0 keeps none.
-        prefill_chunk: Prompt tokens computed at once; a request can be cancelled between two chunks.
+        cache_bytes: Memory for keys and values, at least that of one whole context; 0 keeps none of them for later.
+        step_tokens: Most tokens computed in a step; a request can be cancelled between two.
+        max_running: Most replies that are generated at once.
+        max_waiting: Most requests that may wait; one more is refused with `QueueFull`. None is no limit.
+        packed: Whether weights that the file has in few bits are multiplied so while decoding.
     """
 
     dtype: str = "auto"
     context: int | None = None
     cache_bytes: int = 1 << 30
-    prefill_chunk: int = 512
+    step_tokens: int = 512
+    max_running: int = 16
+    max_waiting: int | None = None
+    packed: bool = True
 
     def torch_dtype(self) -> torch.dtype:
         """What to compute in.
@@ -72,71 +67,8 @@ def _computes_bfloat16() -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateRequest:
-    """What to generate.
-
-    Args:
-        prompt: Token ids; at least one.
-        sampling: How tokens are chosen.
-        max_tokens: Most tokens to generate; None is as many as the context holds.
-        stop: Texts that end the reply and are not part of it.
-        constraint: Makes what constrains the reply.
-        logprobs: How many most likely tokens to tell for each token; None tells nothing.
-        owner: Whose prompt it is: the next one of the same owner continues the same sequence.
-        after: Whether the reply continues text of its own turn.
-    """
-
-    prompt: Sequence[int]
-    sampling: Sampling = field(default_factory=Sampling)
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    constraint: Callable[[], TokenConstraint] | None = None
-    logprobs: int | None = None
-    owner: Hashable = None
-    after: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What happened since the last step.
-
-    Args:
-        text: New text; may be empty.
-        token: The token that was chosen; None while the prompt is computed, and in the last step.
-        logprob: How likely it was, where that was asked for.
-        finish: Why the reply ended, in the last step.
-        usage: What it took, in the last step.
-    """
-
-    text: str = ""
-    token: int | None = None
-    logprob: TokenLogprob | None = None
-    finish: FinishReason | None = None
-    usage: StepUsage | None = None
-
-
-@dataclass(slots=True)
-class StepUsage:
-    """What a request took.
-
-    Args:
-        prompt_tokens: Tokens of the prompt.
-        cached_tokens: Those that had been computed before.
-        completion_tokens: Tokens generated, the one that ended the reply included.
-        prefill_seconds: Time for the prompt.
-        decode_seconds: Time for all tokens after the first.
-    """
-
-    prompt_tokens: int
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    prefill_seconds: float = 0.0
-    decode_seconds: float = 0.0
-
-
 class Engine:
-    """Runs one model. For one thread: `EngineThread` shares it.
+    """Runs one model. For one thread: `AsyncEngine` shares it.
 
     Args:
         model: The model.
@@ -145,7 +77,10 @@ class Engine:
         template: Its chat template, where it has one.
 
     Attributes:
-        prefilled_tokens: Prompt tokens computed since it was made: what prefix reuse saves is not among them.
+        blocks: Account of the memory for keys and values.
+        scheduler: What runs and what waits.
+        prefilled_tokens: Prompt tokens computed since it was made: what is found in the prefix cache is not among them.
+        steps: Steps made since then.
     """
 
     def __init__(
@@ -156,9 +91,23 @@ class Engine:
         self.tokenizer = tokenizer
         self.template = template
         self.context = min(config.context or model.config.context, model.config.context)
+        block_bytes = MirrorMemory.block_bytes(model.config, model.dtype)
+        # One whole context always fits, with a block to copy from: so whoever is first can go on.
+        count = max(config.cache_bytes // block_bytes, self.context // BLOCK + 2)
+        self.blocks = BlockManager(count)
+        self._memory = MirrorMemory(model.config, model.dtype, count)
+        self.scheduler = Scheduler(
+            self.blocks,
+            self._memory,
+            budget=config.step_tokens,
+            most_running=config.max_running,
+            most_waiting=config.max_waiting,
+            reuse=config.cache_bytes > 0,
+        )
         self.prefilled_tokens = 0
-        self.cache = PrefixCache(model.config, model.dtype, max_bytes=config.cache_bytes)
-        self._chunk = config.prefill_chunk
+        self.steps = 0
+        self._ops: Ops = TorchOps()
+        self._counts = dict.fromkeys(("requests", "generated_tokens", "cached_tokens", "cancelled"), 0)
 
     @classmethod
     def load(cls, path: Path, config: EngineConfig | None = None) -> Engine:
@@ -170,95 +119,182 @@ class Engine:
         config = config or EngineConfig()
         checkpoint = open_checkpoint(path)
         tokenizer = checkpoint.tokenizer()
-        return cls(Decoder(checkpoint, config.torch_dtype()), tokenizer, config, checkpoint.chat_template())
+        model = Decoder(checkpoint, config.torch_dtype(), packed=config.packed)
+        return cls(model, tokenizer, config, checkpoint.chat_template())
 
     def generate(self, request: GenerateRequest) -> Iterator[Step]:
-        """Generates a reply. Closing the iterator ends it at once; what was computed stays in the prefix cache.
+        """Generates replies to a request. Closing the iterator ends it at once, and frees its blocks.
+
+        Any number of these iterators may be open: what is common to them is computed together, in the first one of a
+        round that is asked for more.
 
         Yields:
-            A step for each piece of the prompt and each token; the last one says why it ended.
+            A step for each token, and empty ones meanwhile; the last one of each reply says why it ended.
 
         Raises:
             ContextOverflow: If the prompt leaves no room for a token; before anything is computed.
+            QueueFull: If too many requests wait.
         """
-        prompt = list(request.prompt)
-        room = self.context - len(prompt)
-        if not prompt:
-            raise ConfigError("a prompt needs at least one token")
+        outbox = self._added(request)
+        try:
+            seen = self.steps
+            while outbox.replies or outbox.steps:
+                if not outbox.steps and seen == self.steps:
+                    self.step()
+                seen = self.steps
+                if outbox.error is not None:
+                    raise outbox.error
+                if not outbox.steps:
+                    yield Step()
+                while outbox.steps:
+                    yield outbox.steps.popleft()
+        finally:
+            self._closed(outbox)
+
+    def _added(self, request: GenerateRequest) -> Outbox:
+        room = self.context - len(request.prompt)
         if room < 1:
             raise ContextOverflow(
-                f"the prompt is {len(prompt)} tokens long, and the model's window is {self.context}: shorten the "
-                "conversation (or the system message), or take a model with a larger window"
+                f"the prompt is {len(request.prompt)} tokens long, and the model's window is {self.context}: shorten "
+                "the conversation (or the system message), or take a model with a larger window"
             )
-        limit = room if request.max_tokens is None else min(room, request.max_tokens)
-        constraint = request.constraint() if request.constraint is not None else None
-        sequence = self.cache.take(prompt, request.owner)
-        try:
-            yield from _Generation(self, request, sequence, constraint, limit).run(prompt, self._chunk)
-        finally:
-            self.cache.give(sequence)
+        limit = 0 if request.idle else min(room, request.max_tokens or room)
+        outbox = Outbox(1 if request.idle else request.n)
+        sequence = Running(request, limit, outbox, self._text(request))
+        self.scheduler.add(sequence)
+        outbox.sequences.append(sequence)
+        self._counts["requests"] += 1
+        return outbox
 
+    def _text(self, request: GenerateRequest) -> Detokenizer:
+        return Detokenizer(self.tokenizer, request.stop, after=request.after)
 
-class _Generation:
-    """One reply on its way."""
+    def _closed(self, outbox: Outbox) -> None:
+        """Nobody reads any more: what is still on its way ends, and its blocks are free."""
+        for sequence in outbox.sequences:
+            if not sequence.finished:
+                self.scheduler.end(sequence)
+                sequence.finished = True
+                self._counts["cancelled"] += 1
 
-    def __init__(
-        self,
-        engine: Engine,
-        request: GenerateRequest,
-        sequence: SequenceCache,
-        constraint: TokenConstraint | None,
-        limit: int,
-    ) -> None:
-        self._engine = engine
-        self._request = request
-        self._sequence = sequence
-        self._constraint = constraint
-        self._limit = limit
-        self._sampler = Sampler(request.sampling)
-        self._text = Detokenizer(engine.tokenizer, request.stop, after=request.after)
-        self._usage = StepUsage(len(request.prompt), len(sequence.tokens))
+    @torch.inference_mode()
+    def step(self) -> bool:
+        """Computes the next step of all that runs; False where there is nothing to do."""
+        self.steps += 1
+        chunks = self.scheduler.plan()
+        if not chunks:
+            return False
+        complete = [chunk.count == chunk.sequence.pending for chunk in chunks]
+        logits = self._computed(chunks, complete)
+        for chunk in chunks:
+            if not chunk.sequence.decoding:
+                self.prefilled_tokens += chunk.count
+            self.scheduler.computed(chunk)
+        done = [chunk.sequence for chunk, last in zip(chunks, complete, strict=True) if last]
+        if logits is not None:
+            self._chosen(*self._forked(done, logits))
+        return True
 
-    def run(self, prompt: list[int], chunk: int) -> Iterator[Step]:
-        """Computes the prompt, then token after token."""
-        begun = time.perf_counter()
-        done = len(self._sequence.tokens)
-        self._sequence.reserve(len(prompt) + min(self._limit, 256))
-        while True:
-            part = prompt[done : done + chunk]
-            logits = self._engine.model.forward(part, self._sequence)
-            self._engine.prefilled_tokens += len(part)
-            done += len(part)
-            if done == len(prompt):
-                break
-            yield Step()
-        self._usage.prefill_seconds = time.perf_counter() - begun
-        begun = time.perf_counter()
+    def _computed(self, chunks: Sequence[Chunk], complete: Sequence[bool]) -> Tensor | None:
+        """Logits of the sequences that are computed to their end."""
+        tokens: list[int] = []
+        positions: list[int] = []
+        ends: list[int] = []
+        for chunk in chunks:
+            start = chunk.sequence.computed
+            tokens += chunk.sequence.tokens[start : start + chunk.count]
+            positions += range(start, start + chunk.count)
+            ends.append(len(tokens) - 1)
+        rows = [end for end, last in zip(ends, complete, strict=True) if last]
+        wanted = None if len(rows) == len(tokens) else torch.tensor(rows, dtype=torch.long)
+        attention = self._memory.batch(chunks)
+        logits = self.model.forward(torch.tensor(tokens), torch.tensor(positions), attention, wanted)
+        return logits if rows else None
+
+    def _forked(self, sequences: list[Running], logits: Tensor) -> tuple[list[Running], Tensor]:
+        """Adds the other replies of requests whose prompt is computed now: they begin in the same blocks."""
+        rows = list(range(len(sequences)))
+        for row, first in enumerate(list(sequences)):
+            if first.request.idle or first.index or len(first.outbox.sequences) == first.request.n:
+                continue
+            for index in range(1, first.request.n):
+                other = Running(first.request, first.limit, first.outbox, self._text(first.request), index)
+                first.outbox.sequences.append(other)
+                if self.scheduler.fork(first, other):
+                    sequences.append(other)
+                    rows.append(row)
+        return sequences, logits if len(rows) == len(logits) else logits[torch.tensor(rows)]
+
+    def _chosen(self, sequences: list[Running], logits: Tensor) -> None:
+        """Chooses a token for each sequence and hands it out."""
+        rows, live, allowed = [], [], []
+        for row, sequence in enumerate(sequences):
+            if sequence.request.idle:
+                self.scheduler.end(sequence)
+                sequence.close("length")
+                continue
+            try:
+                allowed.append(None if sequence.constraint is None else sequence.constraint.bits())
+            except ModelError as error:
+                self._failed(sequence, error)
+                continue
+            rows.append(row)
+            live.append(sequence)
+        if not live:
+            return
+        logits = logits if len(live) == len(sequences) else logits[torch.tensor(rows)]
+        tokens = choose(self._ops, logits, [sequence.sampler for sequence in live], allowed)
+        told = token_logprobs(logits, tokens, [sequence.request.logprobs for sequence in live])
+        for sequence, token, logprob in zip(live, tokens, told, strict=True):
+            try:
+                self._take(sequence, token, logprob)
+            except ModelError as error:
+                self._failed(sequence, error)
+
+    def _take(self, sequence: Running, token: int, logprob: TokenLogprob | None) -> None:
         finish: FinishReason | None = None
-        while finish is None:
-            step, finish = self._next(logits)
-            if finish is None and step.token is not None:
-                yield step
-                logits = self._engine.model.forward([step.token], self._sequence)
-            elif step.text or step.logprob is not None:
-                yield step
-        self._usage.decode_seconds = time.perf_counter() - begun
-        yield Step(self._text.finish(), finish=finish, usage=self._usage)
+        sequence.took()
+        self._counts["generated_tokens"] += 1
+        if token in self.tokenizer.ends:
+            finish = "stop"
+        else:
+            sequence.tokens.append(token)
+            text = sequence.text.add(token)
+            sequence.outbox.steps.append(Step(text, token, logprob, index=sequence.index))
+            over = sequence.constraint is not None and not sequence.constraint.accept(token)
+            if over or sequence.text.stopped:
+                finish = "stop"
+            elif sequence.usage.completion_tokens >= sequence.limit:
+                finish = "length"
+        if finish is not None:
+            self.scheduler.end(sequence)
+            self._counts["cached_tokens"] += sequence.usage.cached_tokens
+            sequence.close(finish)
 
-    def _next(self, logits: Tensor) -> tuple[Step, FinishReason | None]:
-        """Chooses a token, and says whether the reply ends with it."""
-        request, usage = self._request, self._usage
-        if usage.completion_tokens >= self._limit:
-            return Step(), "length"
-        mask = self._constraint.allowed() if self._constraint is not None else None
-        before = logits.clone() if request.logprobs is not None else None
-        token = self._sampler.choose(logits, mask)
-        usage.completion_tokens += 1
-        if token in self._engine.tokenizer.ends:
-            return Step(), "stop"
-        logprob = None if before is None else token_logprob(before, token, request.logprobs or 0)
-        step = Step(self._text.add(token), token, logprob)
-        over = self._constraint is not None and not self._constraint.accept(token)
-        if over or self._text.stopped:
-            return step, "stop"
-        return step, "length" if usage.completion_tokens >= self._limit else None
+    def _failed(self, sequence: Running, error: ModelError) -> None:
+        """One request can't go on; the others can."""
+        sequence.outbox.error = error
+        self._closed(sequence.outbox)
+
+    def leave(self, owner: Hashable) -> None:
+        """A conversation ended: its blocks stay no longer than others'."""
+        self.blocks.leave(owner)
+
+    def clear(self) -> None:
+        """Forgets all that was computed and that nobody uses."""
+        self.blocks.clear()
+
+    def metrics(self) -> dict[str, int]:
+        """Counts since it was made, and what there is now."""
+        scheduler, blocks = self.scheduler, self.blocks
+        return {
+            **self._counts,
+            "prefilled_tokens": self.prefilled_tokens,
+            "steps": self.steps,
+            "preemptions": scheduler.preempted,
+            "running": len(scheduler.running),
+            "waiting": len(scheduler.waiting),
+            "blocks": blocks.count,
+            "blocks_used": blocks.count - blocks.free,
+            "blocks_cached": blocks.cached,
+        }

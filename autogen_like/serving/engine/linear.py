@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn import functional
 
-from .packed import MOST_ROWS, Packed4
+from .packed import MOST_ROWS
 
 
 class Linear:
@@ -14,12 +16,14 @@ class Linear:
     Args:
         weight: ``[outputs, inputs]``.
         bias: ``[outputs]``.
-        packed: The same weight in four bits, where the file has it so: what decoding uses.
+        packed: The product with the same weight in few bits, where the file has it so: what decoding uses.
     """
 
     __slots__ = ("_bias", "_packed", "_weight")
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None, packed: Packed4 | None = None) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None = None, packed: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
         self._weight = weight
         self._bias = bias
         self._packed = packed

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ...core.errors import ConfigError
-from .cache import SequenceCache
 from .checkpoint import Checkpoint
 from .linear import Linear
-from .packed import Packed4, fits
-from .rope import Rope, rotate
+from .ops import TorchOps
+from .packed import Packed4, Packed8, fits4, fits8
+from .rope import Rope
+
+
+class Attention(Protocol):
+    """Keys and values of the sequences of a step."""
+
+    def attend(self, layer: int, queries: Tensor, keys_values: Tensor) -> Tensor:
+        """Stores the new keys and values of a layer, and mixes: see `MirrorBatch.attend`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Decoder:
     Args:
         checkpoint: Where they are.
         dtype: What to compute in.
+        packed: Whether weights that the file has in few bits are multiplied so for few rows (in bfloat16).
 
     Attributes:
         config: Its shape.
@@ -44,9 +53,11 @@ class Decoder:
         ConfigError: If weights are missing, too many, or of another shape than the configuration says.
     """
 
-    def __init__(self, checkpoint: Checkpoint, dtype: torch.dtype) -> None:
+    def __init__(self, checkpoint: Checkpoint, dtype: torch.dtype, *, packed: bool = True) -> None:
         self.config = checkpoint.config
+        self._packs = packed and dtype == torch.bfloat16
         self.dtype = dtype
+        self._ops = TorchOps()
         _check_names(checkpoint)
 
         def weight(name: str) -> Tensor:
@@ -54,7 +65,9 @@ class Decoder:
 
         self._embed = _shaped(weight("embed"), "embed", (self.config.vocabulary, self.config.hidden))
         self._norm = weight("norm")
-        self._head = Linear(weight("head") if "head" in checkpoint.names() else self._embed)
+        name = "head" if "head" in checkpoint.names() else "embed"
+        head = self._embed if name == "embed" else _shaped(weight("head"), "head", tuple(self._embed.shape))
+        self._head = Linear(head, packed=self._packed(checkpoint, [name], head))
         self._layers = [self._layer(checkpoint, weight, f"layers.{n}.") for n in range(self.config.layers)]
         self._rope = Rope(self.config, checkpoint.rope_factors(), dtype)
 
@@ -68,109 +81,71 @@ class Decoder:
         def matrix(name: str, rows: int, columns: int) -> Tensor:
             return _shaped(weight(prefix + name), prefix + name, (rows, columns))
 
-        def packed(*names: str) -> Packed4 | None:
-            """The same rows in four bits, where they can all be had so and the arithmetic is bfloat16's."""
-            if self.dtype != torch.bfloat16:
-                return None
-            parts = [part for name in names if (part := checkpoint.affine(prefix + name)) is not None]
-            outputs, inputs = sum(part.quants.shape[0] for part in parts), parts[0].quants.shape[1] if parts else 0
-            return Packed4(parts) if len(parts) == len(names) and fits(outputs, inputs) else None
+        def linear(rows: Mapping[str, int], columns: int, bias: Tensor | None = None) -> Linear:
+            dense = torch.cat([matrix(name, count, columns) for name, count in rows.items()])
+            return Linear(dense, bias, self._packed(checkpoint, [prefix + name for name in rows], dense))
 
         sizes = {"q": queries, "k": keys, "v": keys}
         biases = [bias for name in sizes if (bias := optional(f"{name}_bias")) is not None]
-        qkv = torch.cat([matrix(name, rows, config.hidden) for name, rows in sizes.items()])
-        gate_up = torch.cat([matrix(name, config.feed_forward, config.hidden) for name in ("gate", "up")])
+        wide = config.feed_forward
         return _Layer(
             attn_norm=weight(prefix + "attn_norm"),
-            qkv=Linear(qkv, torch.cat(biases) if biases else None, packed(*sizes)),
+            qkv=linear(sizes, config.hidden, torch.cat(biases) if biases else None),
             q_norm=optional("q_norm"),
             k_norm=optional("k_norm"),
-            out=Linear(matrix("o", config.hidden, queries), packed=packed("o")),
+            out=linear({"o": config.hidden}, queries),
             mlp_norm=weight(prefix + "mlp_norm"),
-            gate_up=Linear(gate_up, packed=packed("gate", "up")),
-            down=Linear(matrix("down", config.hidden, config.feed_forward), packed=packed("down")),
+            gate_up=linear({"gate": wide, "up": wide}, config.hidden),
+            down=linear({"down": config.hidden}, wide),
         )
 
-    def forward(self, tokens: Sequence[int], sequence: SequenceCache) -> Tensor:
-        """Computes the tokens that follow those of a sequence, and adds them to it.
+    def _packed(self, checkpoint: Checkpoint, names: Sequence[str], dense: Tensor) -> Packed4 | Packed8 | None:
+        """The product in the bits that the file has: exact in 4 where all of it is so, else in 8 if it has no more."""
+        if not self._packs:
+            return None
+        if fits4(*dense.shape):
+            parts = [part for name in names if (part := checkpoint.affine(name)) is not None]
+            if len(parts) == len(names):
+                return Packed4(parts)
+        few = all(checkpoint.bits(name) <= 8 for name in names)
+        return Packed8(dense) if few and fits8(dense.shape[1]) else None
+
+    def forward(self, tokens: Tensor, positions: Tensor, attention: Attention, rows: Tensor | None = None) -> Tensor:
+        """Computes the new tokens of a batch of sequences.
 
         Args:
-            tokens: At least one.
-            sequence: What was computed before.
+            tokens: ``[n]``, one sequence's behind the other's.
+            positions: ``[n]``, each token's place in its sequence.
+            attention: Knows which sequences they are, and keeps their keys and values.
+            rows: Whose logits are wanted; None is all.
 
         Returns:
-            The last token's logits in float32, ``[vocabulary]``.
+            Logits in float32, ``[wanted rows, vocabulary]``.
         """
-        with torch.inference_mode():
-            start = len(sequence.tokens)
-            sequence.reserve(start + len(tokens))
-            cos, sin = self._rope.at(start, start + len(tokens))
-            mask = _mask(start, len(tokens))
-            hidden = self._embed[torch.tensor(tokens)]
-            for index, layer in enumerate(self._layers):
-                normed = self._normed(hidden, layer.attn_norm)
-                hidden = hidden + self._attention(index, layer, normed, cos, sin, mask, sequence)
-                gate, up = layer.gate_up(self._normed(hidden, layer.mlp_norm)).chunk(2, dim=-1)
-                hidden = hidden + layer.down(functional.silu(gate) * up)
-            sequence.tokens.extend(tokens)
-            return self._head(self._normed(hidden[-1:], self._norm))[0].float()
+        config, ops = self.config, self._ops
+        turn = self._rope.turn(positions)
+        hidden, residual = self._embed[tokens], None
+        for index, layer in enumerate(self._layers):
+            normed, residual = ops.rms_norm(hidden, residual, layer.attn_norm, config.eps)
+            qkv = layer.qkv(normed).view(len(tokens), -1, config.head_dim)
+            if layer.q_norm is not None and layer.k_norm is not None:
+                qkv = self._normed_heads(qkv, layer.q_norm, layer.k_norm)
+            turned = turn(qkv)
+            mixed = attention.attend(index, turned[:, : config.heads], turned[:, config.heads :])
+            normed, residual = ops.rms_norm(layer.out(mixed), residual, layer.mlp_norm, config.eps)
+            hidden = layer.down(ops.silu_mul(layer.gate_up(normed)))
+        if rows is not None:
+            hidden, residual = hidden[rows], residual[rows] if residual is not None else None
+        return self._head(ops.rms_norm(hidden, residual, self._norm, config.eps)[0]).float()
 
-    def _attention(
-        self,
-        index: int,
-        layer: _Layer,
-        hidden: Tensor,
-        cos: Tensor,
-        sin: Tensor,
-        mask: Tensor | None,
-        sequence: SequenceCache,
-    ) -> Tensor:
-        config, count = self.config, hidden.shape[0]
-        heads, kv_heads = config.heads, config.kv_heads
-        qkv = layer.qkv(hidden).view(count, heads + 2 * kv_heads, config.head_dim)
-        turning = qkv[:, : heads + kv_heads]
-        if layer.q_norm is not None and layer.k_norm is not None:
-            queries, keys = turning[:, :heads], turning[:, heads:]
-            turning = torch.cat((self._normed(queries, layer.q_norm), self._normed(keys, layer.k_norm)), dim=1)
-        turned = rotate(turning, cos, sin)
-        queries, keys = turned[:, :heads], turned[:, heads:]
-        all_keys, all_values = sequence.extend(index, keys, qkv[:, heads + kv_heads :])
-        if count == 1:
-            # The query heads that share a key head are rows of one small matrix: nothing is repeated.
-            grouped = queries.view(1, kv_heads, heads // kv_heads, config.head_dim)
-            mixed = functional.scaled_dot_product_attention(grouped, all_keys[None], all_values[None])
-            return layer.out(mixed.reshape(1, -1))
-        mixed = functional.scaled_dot_product_attention(
-            queries.transpose(0, 1)[None],
-            _repeated(all_keys, heads),
-            _repeated(all_values, heads),
-            attn_mask=mask,
-            is_causal=mask is None,
+    def _normed_heads(self, qkv: Tensor, q_norm: Tensor, k_norm: Tensor) -> Tensor:
+        config = self.config
+        queries, keys, values = torch.split(qkv, [config.heads, config.kv_heads, config.kv_heads], dim=1)
+        normed = (
+            self._ops.rms_norm(queries, None, q_norm, config.eps)[0],
+            self._ops.rms_norm(keys, None, k_norm, config.eps)[0],
         )
-        return layer.out(mixed[0].transpose(0, 1).reshape(count, -1))
-
-    def _normed(self, hidden: Tensor, weight: Tensor) -> Tensor:
-        """Root-mean-square norm over the last dimension, its statistics in float32.
-
-        By hand, since `functional.rms_norm` is several times slower for one row on a CPU.
-        """
-        length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=torch.float32)
-        scale = torch.rsqrt(length.square_().div_(hidden.shape[-1]).add_(self.config.eps))
-        return (hidden * scale).to(self.dtype) * weight
-
-
-def _repeated(heads: Tensor, count: int) -> Tensor:
-    """Key or value heads as many times as query heads share them; a view where that is possible."""
-    kv_heads, length, width = heads.shape
-    shared = heads[:, None].expand(kv_heads, count // kv_heads, length, width)
-    return shared.reshape(1, count, length, width)
-
-
-def _mask(start: int, count: int) -> Tensor | None:
-    """Who may look at whom: nothing is needed for one token, or where the sequence begins here."""
-    if start == 0 or count == 1:
-        return None
-    return torch.ones(count, start + count, dtype=torch.bool).tril(diagonal=start)
+        return torch.cat((*normed, values), dim=1)
 
 
 def _shaped(weight: Tensor, name: str, shape: tuple[int, ...]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -31,22 +32,42 @@ class Rope:
             frequencies = _stretched(frequencies, config.rope_scaling)
         self._frequencies = frequencies / config.rope_linear
         self._dtype = dtype
+        self._turning = config.heads + config.kv_heads  # values stay as they are
+        self._heads = self._turning + config.kv_heads
         self._cos = torch.empty(0, half, dtype=dtype)
         self._sin = self._cos
 
-    def at(self, start: int, end: int) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of positions ``start`` to ``end``, both of shape ``[end - start, 1, head_dim / 2]``."""
+    def turn(self, positions: Tensor) -> Callable[[Tensor], Tensor]:
+        """What turns the queries and keys of tokens at these positions, and leaves their values alone.
+
+        The tables for all heads are made once for all layers: then a layer takes three operations.
+
+        Args:
+            positions: ``[n]``.
+
+        Returns:
+            A function of ``[n, heads + 2 * kv_heads, head_dim]``: first halves of a head pair with second halves.
+        """
+        cos, sin = self._at(positions)
+        count, half = cos.shape
+        wide_cos = cos.new_ones(count, self._heads, 2, half)
+        wide_sin = cos.new_zeros(count, self._heads, 2, half)
+        wide_cos[:, : self._turning] = cos[:, None, None]
+        wide_sin[:, : self._turning] = torch.stack((-sin, sin), dim=1)[:, None]
+
+        def turned(qkv: Tensor) -> Tensor:
+            halves = qkv.view(count, self._heads, 2, half)
+            return torch.addcmul(halves * wide_cos, halves.flip(2), wide_sin).view(count, self._heads, 2 * half)
+
+        return turned
+
+    def _at(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        end = int(positions.max()) + 1
         if end > self._cos.shape[0]:
             size = max(1024, 1 << (end - 1).bit_length())
             angles = torch.outer(torch.arange(size, dtype=torch.float32), self._frequencies)
             self._cos, self._sin = angles.cos().to(self._dtype), angles.sin().to(self._dtype)
-        return self._cos[start:end, None], self._sin[start:end, None]
-
-
-def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turns heads of shape ``[tokens, heads, head_dim]``: first halves pair with second halves."""
-    first, second = heads.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        return self._cos[positions], self._sin[positions]
 
 
 def _stretched(frequencies: Tensor, scaling: RopeScaling) -> Tensor:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError
+from .ops import Ops, SampleBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,65 +68,97 @@ def _check(name: str, value: object, low: float, high: float, *, above: bool = F
 
 
 class Sampler:
-    """Chooses tokens for one request.
+    """What one reply's next choice depends on beside the model: its settings, its chance, and what it said so far.
 
     Args:
-        sampling: How.
+        sampling: The settings.
+        index: Which of several replies to the same request it is: each has its own chance.
+
+    Attributes:
+        sampling: The same.
+        seen: How often each token was generated.
     """
 
-    def __init__(self, sampling: Sampling) -> None:
-        self._how = sampling
-        self._seen: Counter[int] = Counter()
-        self._chance = torch.Generator()
-        if sampling.seed is None:
-            self._chance.seed()
-        else:
-            self._chance.manual_seed(sampling.seed % (1 << 63))
+    __slots__ = ("_chance", "sampling", "seen")
 
-    @torch.inference_mode()
-    def choose(self, logits: Tensor, mask: Tensor | None) -> int:
-        """The next token.
+    def __init__(self, sampling: Sampling, index: int = 0) -> None:
+        self.sampling = sampling
+        self.seen: Counter[int] = Counter()
+        seed = None if sampling.seed is None else f"{sampling.seed}/{index}"
+        self._chance = Random(seed)  # noqa: S311 - chance, not secrets
 
-        Args:
-            logits: Float32, ``[vocabulary]``; may be changed.
-            mask: True for tokens that a constraint allows; None where there is none.
-        """
-        how = self._how
-        self._penalise(logits)
-        if mask is not None:
-            logits.masked_fill_(~mask, -torch.inf)
-        token = int(logits.argmax()) if how.temperature == 0 else self._drawn(logits / how.temperature)
-        self._seen[token] += 1
-        return token
+    def uniform(self) -> float:
+        """The chance of the next choice, in [0, 1): the same for the same seed, whatever else is in the batch."""
+        return self._chance.random() if self.sampling.temperature else 0.0
 
-    def _penalise(self, logits: Tensor) -> None:
-        how = self._how
-        if how.logit_bias:
-            tokens = [token for token in how.logit_bias if 0 <= token < len(logits)]
-            logits[torch.tensor(tokens, dtype=torch.long)] += torch.tensor([how.logit_bias[t] for t in tokens])
+    @property
+    def penalised(self) -> bool:
+        """Whether what was said counts."""
+        how = self.sampling
         plain = how.repetition_penalty == 1.0 and how.frequency_penalty == 0.0 and how.presence_penalty == 0.0
-        if plain or not self._seen:
-            return
-        seen = torch.tensor(list(self._seen))
-        values = logits[seen]
-        values = torch.where(values > 0, values / how.repetition_penalty, values * how.repetition_penalty)
-        counts = torch.tensor(list(self._seen.values()), dtype=torch.float32)
-        logits[seen] = values - counts * how.frequency_penalty - how.presence_penalty
+        return not plain and bool(self.seen)
 
-    def _drawn(self, logits: Tensor) -> int:
-        how = self._how
-        if how.top_k or how.top_p < 1.0:
-            count = min(how.top_k or len(logits), len(logits))
-            logits, tokens = logits.topk(count)
-        else:
-            tokens = None
-        shares = logits.softmax(dim=-1)
-        if how.top_p < 1.0:
-            shares[shares.cumsum(0) - shares >= how.top_p] = 0.0  # what is before a token already makes it up
-        if how.min_p:
-            shares[shares < how.min_p * shares.max()] = 0.0
-        drawn = int(torch.multinomial(shares, 1, generator=self._chance))
-        return drawn if tokens is None else int(tokens[drawn])
+
+def choose(ops: Ops, logits: Tensor, samplers: Sequence[Sampler], allowed: Sequence[Tensor | None]) -> list[int]:
+    """The next tokens of a batch.
+
+    Args:
+        ops: What computes.
+        logits: Float32, ``[B, vocabulary]``; not changed.
+        samplers: One for each row; each takes note of its token.
+        allowed: Bits of tokens that a constraint allows, or None, for each row.
+
+    Returns:
+        A token for each row.
+    """
+    plain = all(
+        sampler.sampling.temperature == 0 and not sampler.sampling.logit_bias and not sampler.penalised and bits is None
+        for sampler, bits in zip(samplers, allowed, strict=True)
+    )
+    chosen = logits.argmax(dim=-1) if plain else ops.sample(logits, _batch(logits, samplers, allowed))
+    tokens: list[int] = chosen.tolist()
+    for sampler, token in zip(samplers, tokens, strict=True):
+        sampler.seen[token] += 1
+    return tokens
+
+
+def _batch(logits: Tensor, samplers: Sequence[Sampler], allowed: Sequence[Tensor | None]) -> SampleBatch:
+    device, vocabulary = logits.device, logits.shape[1]
+
+    def column(values: Sequence[float], dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.tensor(values, dtype=dtype, device=device)
+
+    hows = [sampler.sampling for sampler in samplers]
+    seen, counts = _padded([sampler.seen if sampler.penalised else {} for sampler in samplers], vocabulary)
+    biased, bias = _padded([how.logit_bias for how in hows], vocabulary)
+    masks = None
+    if any(bits is not None for bits in allowed):
+        everything = torch.full(((vocabulary + 31) // 32,), -1, dtype=torch.int32)
+        masks = torch.stack([everything if bits is None else bits for bits in allowed]).to(device)
+    return SampleBatch(
+        temperature=column([how.temperature for how in hows]),
+        top_k=column([how.top_k for how in hows], torch.long),
+        top_p=column([how.top_p for how in hows]),
+        min_p=column([how.min_p for how in hows]),
+        uniform=column([sampler.uniform() for sampler in samplers], torch.float64),
+        repetition=column([how.repetition_penalty for how in hows]),
+        frequency=column([how.frequency_penalty for how in hows]),
+        presence=column([how.presence_penalty for how in hows]),
+        seen=seen.to(device),
+        counts=counts.to(device),
+        bias_tokens=biased.to(device),
+        bias=bias.to(device),
+        allowed=masks,
+    )
+
+
+def _padded(rows: Sequence[Mapping[int, float]], vocabulary: int) -> tuple[Tensor, Tensor]:
+    """Tokens of rows of different lengths, padded with -1, and what belongs to them."""
+    known = [{token: value for token, value in row.items() if 0 <= token < vocabulary} for row in rows]
+    most = max(map(len, known))
+    tokens = [[*row, *[-1] * (most - len(row))] for row in known]
+    values = [[*map(float, row.values()), *[0.0] * (most - len(row))] for row in known]
+    return torch.tensor(tokens, dtype=torch.long).view(len(rows), most), torch.tensor(values).view(len(rows), most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +176,14 @@ class TokenLogprob:
     top: tuple[tuple[int, float], ...] = ()
 
 
-def token_logprob(logits: Tensor, token: int, top: int) -> TokenLogprob:
-    """The log-probability of a token, and of the most likely ones."""
-    logprobs = logits.log_softmax(dim=-1)
-    values, tokens = logprobs.topk(top) if top else (logprobs[:0], logprobs[:0])
-    best = tuple(zip((int(t) for t in tokens.tolist()), values.tolist(), strict=True))
-    return TokenLogprob(token, float(logprobs[token]), best)
+def token_logprobs(logits: Tensor, tokens: Sequence[int], tops: Sequence[int | None]) -> list[TokenLogprob | None]:
+    """The log-probabilities of a batch's tokens, and of each row's most likely ones, where they are asked for."""
+    told: list[TokenLogprob | None] = [None] * len(tokens)
+    for row, (token, top) in enumerate(zip(tokens, tops, strict=True)):
+        if top is None:
+            continue
+        logprobs = logits[row].log_softmax(dim=-1)
+        values, best = logprobs.topk(top) if top else (logprobs[:0], logprobs[:0].long())
+        likely = tuple(zip(best.tolist(), values.tolist(), strict=True))
+        told[row] = TokenLogprob(token, float(logprobs[token]), likely)
+    return told

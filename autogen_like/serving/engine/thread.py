@@ -39,7 +39,9 @@ class _Failure:
 
 
 class EngineThread(Generic[E]):
-    """Runs jobs one after the other, in a thread of its own that loads the engine at the first.
+    """Runs jobs side by side, in a thread of its own that loads the engine at the first.
+
+    Each round takes one item of each job: an engine's iterators share the work of a round between them.
 
     Args:
         load: Makes the engine (whatever jobs need); called in the thread, once. If it raises, the first job gets the
@@ -61,7 +63,6 @@ class EngineThread(Generic[E]):
         self._lock = threading.Lock()
         self._jobs: SimpleQueue[_Job[E, Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._running: _Job[E, Any] | None = None
 
     @property
     def engine(self) -> E | None:
@@ -82,14 +83,11 @@ class EngineThread(Generic[E]):
             job.cancelled.set()
 
     def close(self) -> None:
-        """Ends the thread after what it is doing, and frees the engine. A later job starts it again."""
+        """Ends what the thread is doing, and frees the engine. A later job starts it again."""
         with self._lock:
             thread, self._thread = self._thread, None
-            running = self._running
         if thread is None:
             return
-        if running is not None:
-            running.cancelled.set()
         self._jobs.put(None)
         if thread is not threading.current_thread():
             thread.join()
@@ -103,32 +101,46 @@ class EngineThread(Generic[E]):
                 _threads.add(self)
 
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._running = job
-            try:
-                self._run(job)
-            except BaseException as error:  # noqa: BLE001 - it is the caller's to handle
-                job.put(_Failure(error))
-            else:
-                job.put(_END)
-            self._running = None
-            del job  # or the thread would hold what the last job held until the next comes
+        working: dict[_Job[E, Any], Iterator[Any]] = {}
+        open_ = True
+        while open_ or working:
+            while open_ and (not working or not self._jobs.empty()):
+                job = self._jobs.get()
+                if job is None:
+                    open_ = False
+                elif not job.cancelled.is_set():
+                    self._begin(job, working)
+                del job  # or the thread would hold what the last job held until the next comes
+            for job, items in list(working.items()):
+                if not open_:
+                    job.cancelled.set()
+                if not self._goes_on(job, items):
+                    del working[job]
+                del job, items
 
-    def _run(self, job: _Job[E, Any]) -> None:
-        if job.cancelled.is_set():
-            return
-        if self._engine is None:
-            self._engine = self._load()
-        items = job.work(self._engine)
+    def _begin(self, job: _Job[E, Any], working: dict[_Job[E, Any], Iterator[Any]]) -> None:
         try:
-            for item in items:
-                if job.cancelled.is_set():
-                    return
-                job.put(item)
-        finally:
+            if self._engine is None:
+                self._engine = self._load()
+            working[job] = job.work(self._engine)
+        except BaseException as error:  # noqa: BLE001 - it is the caller's to handle
+            job.put(_Failure(error))
+
+    def _goes_on(self, job: _Job[E, Any], items: Iterator[Any]) -> bool:
+        """Takes a job's next item; False where there is none any more, or nobody wants it."""
+        try:
+            if not job.cancelled.is_set():
+                job.put(next(items))
+                return True
             close = getattr(items, "close", None)
             if close is not None:
                 close()
+            job.put(_END)
+        except StopIteration:
+            job.put(_END)
+        except BaseException as error:  # noqa: BLE001 - it is the caller's to handle
+            job.put(_Failure(error))
+        return False
 
 
 _threads: WeakSet[EngineThread[Any]] = WeakSet()
