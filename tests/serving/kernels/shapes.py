@@ -44,7 +44,7 @@ def attention_launches(shape: Shape, dtype: torch.dtype) -> dict[str, Launch]:
     qkv = empty(tokens, shape.heads + 2 * shape.kv_heads, shape.width, dtype=dtype)
     queries = empty(tokens, shape.heads, shape.width, dtype=dtype)
     blocks = empty(64, 16, shape.kv_heads, shape.width, dtype=dtype)
-    angles = empty(tokens, shape.width // 2, dtype=torch.float32)
+    angles = empty(tokens, shape.width // 2, dtype=dtype)
     slots = empty(tokens, dtype=torch.int64)
     tables = empty(sequences, 64, dtype=torch.int32)
     lengths, starts = empty(sequences, dtype=torch.int32), empty(sequences + 1, dtype=torch.int32)
