@@ -100,7 +100,7 @@ class CustomClient:
             raise ModelError(f"{self._name} ({self.model}) raised {type(error).__name__}: {error}") from error
         if not messages:
             raise ModelError(f"{self._name} ({self.model}): message_retrieval found no message in the response")
-        content, calls = _message(messages[0])
+        content, calls = message_parts(messages[0])
         return ModelResponse(
             content=content,
             tool_calls=calls,
@@ -195,7 +195,7 @@ def _custom_clients(client: ModelClient) -> Iterator[CustomClient]:
             yield from _custom_clients(inner)
 
 
-def _message(found: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
+def message_parts(found: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     """Content and calls of what `message_retrieval` gave: a text, a dict, or an object as OpenAI's."""
     if isinstance(found, str):
         return found, ()

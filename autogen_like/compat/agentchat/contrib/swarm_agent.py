@@ -1,0 +1,389 @@
+"""AG2's ``autogen.agentchat.contrib.swarm_agent``: agents that hand a conversation on, and share variables.
+
+Example:
+    >>> from autogen_like import ScriptedModel
+    >>> ada = SwarmAgent("ada", llm_config=ScriptedModel(["All done."]))
+    >>> result, variables, last = initiate_swarm_chat(ada, "Go", [ada], context_variables={"n": 1}, silent=True)
+    >>> result.summary, variables, last.name
+    ('All done.', {'n': 1}, 'ada')
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from ....agents.agent import call
+from ....agents.handoff import tool_name
+from ....core.errors import ConfigError
+from ....core.sync import run as run_sync
+from ....tools.toolbox import Toolbox
+from ..chat import ChatResult
+from ..conversable_agent import ConversableAgent
+from ..groupchat import GroupChat, GroupChatManager
+
+EXECUTOR = "_Swarm_Tool_Executor"
+USER = "_User"
+
+
+class AfterWorkOption(Enum):
+    """What follows when an agent has answered and handed nothing over."""
+
+    TERMINATE = "TERMINATE"
+    REVERT_TO_USER = "REVERT_TO_USER"
+    STAY = "STAY"
+    SWARM_MANAGER = "SWARM_MANAGER"
+
+
+@dataclass
+class AfterWork:
+    """Who follows when an agent has answered and handed nothing over.
+
+    Args:
+        agent: An option, an agent or its name, or a function ``(last_speaker, messages, groupchat)`` that gives one.
+        next_agent_selection_msg: What the selecting model is told, with SWARM_MANAGER.
+    """
+
+    agent: Any
+    next_agent_selection_msg: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.agent, str) and self.agent in AfterWorkOption.__members__:
+            self.agent = AfterWorkOption[self.agent]
+
+
+@dataclass
+class OnCondition:
+    """A handoff that the agent's model decides on.
+
+    Args:
+        target: Whom to: an agent, or nested chats as ``{"chat_queue": [...]}``.
+        condition: When, in words for the model.
+        available: Whether it is on offer: the name of a variable, or a function ``(agent, message)``.
+    """
+
+    target: Any = None
+    condition: str = ""
+    available: str | Callable[..., Any] | None = None
+
+
+@dataclass
+class SwarmResult:
+    """What a function of a swarm's agent may return.
+
+    Args:
+        values: What the model reads.
+        agent: Who speaks next: an agent, its name, or an `AfterWorkOption`.
+        context_variables: Variables to set.
+    """
+
+    values: str = ""
+    agent: Any = None
+    context_variables: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.values
+
+
+AFTER_WORK, ON_CONDITION = AfterWork, OnCondition
+
+
+@dataclass
+class _Part:
+    """What an agent brings to a swarm."""
+
+    conditions: list[OnCondition] = field(default_factory=list)
+    after_work: AfterWork | None = None
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+class _OnOffer(Toolbox):
+    """Tools of which some are on offer only under a condition."""
+
+    def __init__(self, tools: Any, agent: Any) -> None:
+        super().__init__(tools)
+        self._agent = agent
+        self.conditions: dict[str, Any] = {}
+        self.variables: Mapping[str, Any] = {}
+
+    def schemas(self, conversation: str = "") -> Sequence[Mapping[str, Any]]:
+        """The tools on offer now."""
+        every = super().schemas(conversation)
+        if not self.conditions:
+            return every
+        return [one for one in every if self._offered(self.conditions.get(one["function"]["name"]))]
+
+    def _offered(self, condition: Any) -> bool:
+        if condition is None:
+            return True
+        if isinstance(condition, str):
+            wanted = not condition.startswith("!")
+            return bool(self.variables.get(condition.removeprefix("!"), False)) is wanted
+        histories = [one for one in self._agent.chat_messages.values() if one]
+        last = histories[-1][-1] if histories else {}
+        return bool(condition(self._agent, last.get("content", "")))
+
+
+def _part(agent: Any) -> _Part:
+    known = vars(agent).get("_swarm_part")
+    if known is None:
+        known = agent._swarm_part = _Part()  # noqa: SLF001 - kept with the agent
+        agent.llm_tools = _OnOffer(list(agent.llm_tools), agent)
+    return known  # type: ignore[no-any-return]
+
+
+class SwarmAgent(ConversableAgent):
+    """An agent of a swarm. Any `ConversableAgent` can be one; this one takes functions when it is made.
+
+    Args:
+        name: Its name.
+        system_message: What its model is told.
+        llm_config: Its model.
+        functions: Functions that its model may call. A parameter ``context_variables`` gets the swarm's variables, and
+            is not shown to the model; a function may return a `SwarmResult`.
+        **kwargs: The other arguments of `ConversableAgent`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        system_message: str | None = "You are a helpful AI Assistant.",
+        llm_config: Any = None,
+        functions: Sequence[Callable[..., Any]] | Callable[..., Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("human_input_mode", "NEVER")
+        super().__init__(name, system_message, llm_config=llm_config, **kwargs)
+        self.add_functions([functions] if callable(functions) else functions or ())
+
+    def add_single_function(self, func: Callable[..., Any], name: str | None = None, description: str = "") -> None:
+        """Lets its model call a function.
+
+        Raises:
+            ConfigError: If nothing says what it does.
+        """
+        shown = _shown(func)
+        self.register_for_llm(name=name, description=description or None)(shown)
+        _part(self).functions[name or func.__name__] = func
+
+    def add_functions(self, func_list: Sequence[Callable[..., Any]]) -> None:
+        """Lets its model call functions."""
+        for func in func_list:
+            self.add_single_function(func)
+
+    def register_hand_off(self, hand_to: Any) -> None:
+        """Says whom it may hand over to, or what follows its work; see `register_hand_off`."""
+        register_hand_off(self, hand_to)
+
+
+def _shown(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function as the model sees it: without the swarm's variables."""
+    signature = inspect.signature(function)
+    if "context_variables" not in signature.parameters:
+        return function
+
+    @functools.wraps(function)
+    def shown(**kwargs: Any) -> Any:
+        return function(**kwargs)
+
+    del shown.__wrapped__
+    kept = [one for name, one in signature.parameters.items() if name != "context_variables"]
+    shown.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    shown.__annotations__ = {k: v for k, v in function.__annotations__.items() if k != "context_variables"}
+    return shown
+
+
+def register_hand_off(agent: Any, hand_to: OnCondition | AfterWork | Sequence[OnCondition | AfterWork]) -> None:
+    """Says whom an agent may hand over to, and what follows its work.
+
+    Args:
+        agent: The agent.
+        hand_to: `OnCondition` and `AfterWork` objects.
+
+    Raises:
+        ConfigError: If it is something else, or there are two `AfterWork`.
+    """
+    part = _part(agent)
+    for one in [hand_to] if isinstance(hand_to, OnCondition | AfterWork) else hand_to:
+        if isinstance(one, AfterWork):
+            if part.after_work is not None:
+                raise ConfigError(f"{agent.name} has an AfterWork already: there can be one")
+            part.after_work = one
+        elif isinstance(one, OnCondition):
+            _add_condition(agent, part, one)
+        else:
+            raise ConfigError(f"register_hand_off takes OnCondition and AfterWork, not {type(one).__name__}")
+
+
+def _add_condition(agent: Any, part: _Part, condition: OnCondition) -> None:
+    target = condition.target
+    if isinstance(target, Mapping):
+        target = _nested(agent, target, len(part.conditions))
+    elif not isinstance(getattr(target, "name", None), str):
+        raise ConfigError(f"an OnCondition of {agent.name} needs a target: an agent, or {{'chat_queue': [...]}}")
+    name = tool_name(f"transfer_{agent.name}_to_{target.name}")
+
+    def hand_over() -> SwarmResult:
+        return SwarmResult(f"Handed over to {target.name}.", target)
+
+    hand_over.__name__ = name
+    agent.register_for_llm(name=name, description=condition.condition)(hand_over)
+    part.functions[name] = hand_over
+    part.conditions.append(OnCondition(target, condition.condition, condition.available))
+    if condition.available is not None:
+        agent.llm_tools.conditions[name] = condition.available
+
+
+def _nested(agent: Any, chats: Mapping[str, Any], index: int) -> Any:
+    """An agent that answers with nested chats, and gives back."""
+    inner = SwarmAgent(f"nested_chat_{agent.name}_{index + 1}")
+    inner.register_nested_chats(
+        chats["chat_queue"],
+        trigger=lambda _: True,
+        reply_func_from_nested_chats=chats.get("reply_func_from_nested_chats") or "summary_from_nested_chats",
+        position=0,
+        use_async=bool(chats.get("use_async", False)),
+        config=chats.get("config"),
+    )
+    _part(inner).after_work = AfterWork(agent)
+    return inner
+
+
+class _Swarm:
+    """One swarm chat: who speaks next, and the variables."""
+
+    def __init__(self, initial: Any, agents: Sequence[Any], user: Any, after_work: AfterWork, variables: Any) -> None:
+        self.variables: dict[str, Any] = variables
+        self._after_work = after_work
+        self.user = user
+        nested = [one.target for agent in agents for one in _part(agent).conditions if _is_nested(one.target, agents)]
+        self.agents = [*agents, *nested]
+        self.by_name = {agent.name: agent for agent in (*self.agents, *((user,) if user is not None else ()))}
+        self.last = initial
+        self._next: Any = None
+        self.executor = ConversableAgent(EXECUTOR, "", human_input_mode="NEVER", description="Runs tools.")
+        for agent in self.agents:
+            part = _part(agent)
+            agent.llm_tools.variables = self.variables
+            for name, function in part.functions.items():
+                self.executor.register_function({name: self._run(function)})
+            others = {name: tool for name, tool in agent.function_map.items() if name not in part.functions}
+            self.executor.register_function({name: self._run(tool) for name, tool in others.items()})
+
+    def _run(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        shown = _shown(function)
+
+        @functools.wraps(shown)
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            if shown is not function:
+                kwargs["context_variables"] = self.variables
+            result = await call(function, *args, **kwargs)
+            if isinstance(result, SwarmResult):
+                self.variables.update(result.context_variables)
+                if result.agent is not None:
+                    self._next = result.agent
+                return result.values
+            if isinstance(getattr(result, "name", None), str) and result.name in self.by_name:  # an agent
+                self._next = result
+                return f"Handed over to {result.name}."
+            return result
+
+        run.__signature__ = inspect.signature(shown)  # type: ignore[attr-defined]
+        return run
+
+    async def select(self, last_speaker: Any, group: Any) -> Any:
+        """Who speaks next."""
+        last = group.transcript.last
+        if last is not None and last.tool_calls:
+            return self.executor
+        if last_speaker is self.executor:
+            target, self._next = self._next, None
+            return self._turn_of(await self._resolved(target, self.last, group)) if target is not None else self.last
+        if last_speaker is None or last_speaker is self.user or last_speaker.name == USER:
+            return self.last
+        after = _part(last_speaker).after_work or self._after_work
+        if after.next_agent_selection_msg is not None:
+            group.select_speaker_prompt_template = after.next_agent_selection_msg
+        return self._turn_of(await self._resolved(after.agent, last_speaker, group))
+
+    def _turn_of(self, chosen: Any) -> Any:
+        if isinstance(getattr(chosen, "name", None), str) and chosen is not self.user:
+            self.last = chosen
+        return chosen
+
+    async def _resolved(self, target: Any, last_speaker: Any, group: Any) -> Any:
+        while callable(target) and not isinstance(getattr(target, "name", None), str):
+            target = await call(target, last_speaker, group.messages, group)
+        if isinstance(target, AfterWork):
+            return await self._resolved(target.agent, last_speaker, group)
+        if isinstance(target, str):
+            target = AfterWorkOption.__members__.get(target) or self.by_name.get(target, target)
+        if target is AfterWorkOption.REVERT_TO_USER:
+            return self.user
+        if target is AfterWorkOption.STAY:
+            return last_speaker
+        if target is AfterWorkOption.SWARM_MANAGER:
+            return "auto"
+        return None if target is AfterWorkOption.TERMINATE else target
+
+
+def _is_nested(target: Any, agents: Sequence[Any]) -> bool:
+    return target not in agents and target.name.startswith("nested_chat_")
+
+
+async def a_initiate_swarm_chat(
+    initial_agent: Any,
+    messages: Sequence[Mapping[str, Any]] | str,
+    agents: Sequence[Any],
+    user_agent: Any = None,
+    swarm_manager_args: Mapping[str, Any] | None = None,
+    max_rounds: int = 20,
+    context_variables: dict[str, Any] | None = None,
+    after_work: Any = AfterWorkOption.TERMINATE,
+    **options: Any,
+) -> tuple[ChatResult, dict[str, Any], Any]:
+    """Has agents work on something, each of which may hand it on.
+
+    Args:
+        initial_agent: Who begins.
+        messages: What is to be done; or a conversation to go on with, whose last message is answered.
+        agents: All of them.
+        user_agent: The person to whom REVERT_TO_USER goes.
+        swarm_manager_args: Further arguments of the `GroupChatManager`: ``llm_config`` for SWARM_MANAGER.
+        max_rounds: Messages until it ends.
+        context_variables: The variables; changed by functions.
+        after_work: What follows an agent that has answered, and has no `AfterWork` of its own.
+        **options: Further arguments of `ConversableAgent.a_initiate_chat`: ``silent``.
+
+    Returns:
+        The result, the variables, and the agent who spoke last.
+
+    Raises:
+        ConfigError: If there is nothing to say, or the initial agent is none of the agents.
+    """
+    if initial_agent not in agents:
+        raise ConfigError(f"the initial agent {initial_agent.name} must be one of the agents")
+    said = [{"role": "user", "content": messages}] if isinstance(messages, str) else [dict(one) for one in messages]
+    if not said:
+        raise ConfigError("a swarm needs a message to begin with")
+    work = after_work if isinstance(after_work, AfterWork) else AfterWork(after_work)
+    variables = context_variables if context_variables is not None else {}
+    swarm = _Swarm(initial_agent, agents, user_agent, work, variables)
+    members = [*swarm.agents, swarm.executor, *((user_agent,) if user_agent is not None else ())]
+    group = GroupChat(members, said[:-1], max_rounds, speaker_selection_method=swarm.select, func_call_filter=False)
+    manager = GroupChatManager(group, **dict(swarm_manager_args or {}))
+    opening = said[-1]
+    sender = swarm.by_name.get(str(opening.pop("name", "")), user_agent) or ConversableAgent(
+        USER, human_input_mode="NEVER"
+    )
+    result = await sender.a_initiate_chat(manager, message=opening, clear_history=False, **options)
+    return result, swarm.variables, swarm.last
+
+
+def initiate_swarm_chat(*args: Any, **kwargs: Any) -> tuple[ChatResult, dict[str, Any], Any]:
+    """Has agents work on something, each of which may hand it on; see `a_initiate_swarm_chat`."""
+    return run_sync(a_initiate_swarm_chat(*args, **kwargs))

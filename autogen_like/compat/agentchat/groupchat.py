@@ -1,0 +1,213 @@
+"""``autogen.agentchat.groupchat``."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...core.conversation import Conversation
+from ...core.errors import ConfigError, UndefinedNextAgent
+from ...core.message import message_from_dict
+from ...core.run import Run
+from ...core.sync import run as run_sync
+from ...groupchat import group, manager
+from ...groupchat.handoff import GroupHandoffs
+from ...groupchat.selection import SpeakerSelection
+from ..io import IOStream
+from .conversable_agent import ConversableAgent
+
+logger = logging.getLogger(__name__)
+_TEMPLATES = (
+    "select_speaker_message_template", "select_speaker_auto_multiple_template", "select_speaker_auto_none_template"
+)  # fmt: skip
+
+
+class GroupChat(group.GroupChat):
+    """`autogen_like.GroupChat` for scripts of AutoGen 0.2: with its methods to select by hand."""
+
+    def _check(self) -> None:
+        for name in _TEMPLATES:
+            if not getattr(self, name):
+                raise ConfigError(f"{name} cannot be empty or None")
+        if self.select_speaker_prompt_template == "":
+            raise ConfigError("select_speaker_prompt_template cannot be empty: None asks nothing")
+        if not self.role_for_select_speaker_messages:
+            raise ConfigError("role_for_select_speaker_messages cannot be empty or None")
+        if not isinstance(self.allow_repeat_speaker, bool | list | tuple | None):
+            raise ConfigError(
+                f"allow_repeat_speaker must be True, False or a list of agents, not {self.allow_repeat_speaker!r}"
+            )
+        if self.agents or self.speaker_selection_method != "auto":  # 0.2 makes empty ones, to convert messages with
+            super()._check()
+
+    def next_agent(self, agent: Any, agents: Sequence[Any] | None = None) -> Any:
+        """The next member in the order of the list, of those in `agents`.
+
+        Raises:
+            UndefinedNextAgent: If none of them is a member.
+        """
+        try:
+            return super().next_agent(agent, agents)
+        except ConfigError as error:
+            raise UndefinedNextAgent(str(error)) from None
+
+    def append(self, message: Mapping[str, Any], speaker: Any) -> None:
+        """Adds what a member said."""
+        name = message.get("name") if message.get("role") == "function" else None
+        self.transcript.append(message_from_dict(message, name or speaker.name))
+
+    # --- selecting by hand
+
+    def manual_select_speaker(self, agents: Sequence[Any] | None = None) -> Any:
+        """The member whom the person names by number; None for whoever the model selects."""
+        among = list(self.agents if agents is None else agents)
+        stream = IOStream.get_default()
+        listed = "\n".join(f"{index}: {agent.name}" for index, agent in enumerate(among, 1))
+        stream.print(f"Who speaks next?\n{listed}")
+        for _ in range(3):
+            answer = stream.input("A number (nothing or q lets the model select): ").strip()
+            if answer in ("", "q"):
+                return None
+            if answer.isdecimal() and 1 <= int(answer) <= len(among):
+                return among[int(answer) - 1]
+        return None
+
+    def random_select_speaker(self, agents: Sequence[Any] | None = None) -> Any:
+        """A member by chance."""
+        among = list(self.agents if agents is None else agents)
+        return random.choice(among) if among else None  # noqa: S311 - chance, not a secret
+
+    async def a_select_speaker(self, last_speaker: Any, selector: Any) -> Any:
+        """Who speaks next, as the group's method says; `selector` is the manager."""
+
+        async def main(run: Run[Any]) -> Any:
+            handoffs = GroupHandoffs(self, _Everybody(self), "")
+            conversation = Conversation(self.agents, _nobody, lambda _: selector, self.transcript)
+            with conversation.held_by(run):
+                return await SpeakerSelection(self, selector, handoffs).select(conversation, last_speaker)
+
+        return await Run(main)
+
+    def select_speaker(self, last_speaker: Any, selector: Any) -> Any:
+        """Who speaks next; see `a_select_speaker`."""
+        return run_sync(self.a_select_speaker(last_speaker, selector))
+
+    def _mentioned_agents(self, message_content: Any, agents: Sequence[Any] | None) -> dict[str, int]:
+        """How often each member is named; underscores may be escaped, or spaces."""
+        among = self.agents if agents is None else agents
+        text = message_content.get("content", "") if isinstance(message_content, Mapping) else message_content
+        found = {}
+        for agent in among:
+            forms = {agent.name, agent.name.replace("_", " "), agent.name.replace("_", r"\_")}
+            names = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+            count = len(re.findall(rf"(?<!\w)(?:{names})(?!\w)", str(text)))
+            if count:
+                found[agent.name] = count
+        return found
+
+
+class _Everybody:
+    """A floor without rules: anybody may be handed the conversation."""
+
+    def __init__(self, chat: GroupChat) -> None:
+        self._chat = chat
+
+    def eligible(self, speaker: str) -> Sequence[Any]:
+        """Everybody else."""
+        return [agent for agent in self._chat.agents if agent.name != speaker]
+
+
+class _Nobody:
+    async def next(self, conversation: Conversation) -> Any:
+        """Never asked: only a speaker is selected."""
+        raise ConfigError("this conversation is only there to select a speaker")
+
+
+_nobody = _Nobody()
+
+
+class GroupChatManager(manager.GroupChatManager, ConversableAgent):
+    """`autogen_like.GroupChatManager` for scripts of AutoGen 0.2; see `ConversableAgent`.
+
+    Where nobody has a model, "auto" takes turns, as 0.2's failing selections do.
+    """
+
+    def __init__(
+        self, groupchat: group.GroupChat, name: str | None = "chat_manager", *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(groupchat, name, *args, **kwargs)
+
+    def conversation_for(self, initiator: Any, clear_history: bool, max_turns: int | None) -> Conversation:
+        """The group's conversation."""
+        chat = self.groupchat
+        if not chat.agents:
+            raise ConfigError("a group chat needs agents")
+        method = chat.speaker_selection_method
+        if isinstance(method, str) and method.lower() == "auto" and not _has_model(self, chat):
+            logger.warning("nobody in the group has a model that could select: its members take turns")
+            chat.speaker_selection_method = "round_robin"
+        return super().conversation_for(initiator, clear_history, max_turns)
+
+    @property
+    def _groupchat(self) -> group.GroupChat:
+        return self.groupchat
+
+    @property
+    def _last_speaker(self) -> Any:
+        return self.last_speaker
+
+    def reset(self) -> None:
+        """Forgets all conversations, the group's among them."""
+        super().reset()
+        self.groupchat.reset()
+
+    def run_chat(self: Any, messages: Any = None, sender: Any = None, config: Any = None) -> tuple[bool, None]:
+        """Has the group talk about the last of the messages; unbound, for any agent, with the group as `config`."""
+        if isinstance(self, GroupChatManager):
+            return manager.GroupChatManager.run_chat(self, messages, sender, config)
+        deputy = _Deputy(self, config)
+        deputy.run_chat(list(messages or self.chat_messages[sender]), sender, config)
+        return True, None
+
+    def messages_to_string(self, messages: Sequence[Mapping[str, Any]] | None = None) -> str:
+        """Messages as JSON text; the group's by default."""
+        return super().messages_to_string(self.groupchat.messages if messages is None else messages)
+
+    def _valid_resume_messages(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Checks that messages can be resumed from."""
+        if not messages:
+            raise ConfigError("there are no messages to resume from")
+        names = {agent.name for agent in self.groupchat.agents} | {self.name}
+        strangers = [one["name"] for one in messages if one.get("name") not in (None, *names)]
+        if strangers:
+            raise ConfigError(f"{strangers} said something, and are not in the group {self.groupchat.agent_names}")
+
+
+class _Deputy(GroupChatManager):
+    """Manages a group in the name of an agent that is no manager.
+
+    Args:
+        agent: The agent.
+        chat: The group.
+    """
+
+    def __init__(self, agent: Any, chat: group.GroupChat) -> None:
+        super().__init__(chat, agent.name, llm_config=agent.llm_config)
+        self._agent = agent
+
+    def _remember(self, other: Any, conversation: Conversation) -> None:
+        if other is not self._agent:
+            self._agent._conversations[other] = conversation  # noqa: SLF001 - it stands for the agent
+            other._conversations[self._agent] = conversation  # noqa: SLF001
+
+
+def _has_model(selecting: Any, chat: group.GroupChat) -> bool:
+    if chat.select_speaker_auto_llm_config is not None:
+        return True
+    return any(getattr(agent, "model_client", None) is not None for agent in (selecting, *chat.agents))
+
+
+__all__ = ["GroupChat", "GroupChatManager"]

@@ -1,0 +1,5 @@
+"""``autogen.cache.abstract_cache_base``."""
+
+from ...models.cache_stores import AbstractCache
+
+__all__ = ["AbstractCache"]

@@ -1,0 +1,19 @@
+"""``autogen.coding.func_with_reqs``."""
+
+from ...coding.functions import (
+    Alias,
+    FunctionWithRequirements,
+    FunctionWithRequirementsStr,
+    ImportFromModule,
+    to_stub,
+    with_requirements,
+)
+
+__all__ = [
+    "Alias",
+    "FunctionWithRequirements",
+    "FunctionWithRequirementsStr",
+    "ImportFromModule",
+    "to_stub",
+    "with_requirements",
+]

@@ -1,0 +1,5 @@
+"""``autogen.coding.markdown_code_extractor``."""
+
+from ...coding.blocks import MarkdownCodeExtractor
+
+__all__ = ["MarkdownCodeExtractor"]
