@@ -186,6 +186,9 @@ if TYPE_CHECKING:
     from .scale.merging import ModelCall as ModelCall
     from .scale.merging import Sample as Sample
     from .scale.merging import prefix_merging as prefix_merging
+    from .scale.remote import RemoteAgent as RemoteAgent
+    from .scale.remote import remote as remote
+    from .scale.replicas import Replicas as Replicas
     from .scale.rewards import tool_call_reward as tool_call_reward
     from .scale.rollout import Rollout as Rollout
     from .scale.rollout import RolloutError as RolloutError
@@ -389,6 +392,9 @@ _MODULES = {
     "ModelCall": "autogen_like.scale.merging",
     "Sample": "autogen_like.scale.merging",
     "prefix_merging": "autogen_like.scale.merging",
+    "RemoteAgent": "autogen_like.scale.remote",
+    "remote": "autogen_like.scale.remote",
+    "Replicas": "autogen_like.scale.replicas",
     "tool_call_reward": "autogen_like.scale.rewards",
     "Rollout": "autogen_like.scale.rollout",
     "RolloutError": "autogen_like.scale.rollout",

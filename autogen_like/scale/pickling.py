@@ -14,6 +14,7 @@ import pickletools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..core.errors import ConfigError, MissingExtra
 from ..models.config import LLMConfig, Settings
@@ -40,6 +41,8 @@ class _Pickler(cloudpickle.Pickler):
         if isinstance(obj, LLMConfig | Settings):
             for key in _secret_keys(obj):
                 raise ConfigError(f"an llm_config holds {key!r}")
+        if isinstance(obj, WeakKeyDictionary):  # what an agent remembers of the chats of this process
+            return WeakKeyDictionary, ()
         return super().reducer_override(obj)  # type: ignore[no-untyped-call]
 
 

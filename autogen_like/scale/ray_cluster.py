@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ OBJECT_STORE = 128 << 20  # bytes, for a Ray of our own: conversations are small
 GONE = (RayActorError, WorkerCrashedError, ObjectLostError)
 """What a call raises whose process died, or whose result was lost with its machine."""
 _lock = threading.Lock()
+# That Ray can't set a handler of SIGTERM from a thread other than the main one is as it should be: it is the program's.
+logging.getLogger("ray._private.worker").addFilter(lambda record: not record.getMessage().startswith("SIGTERM handler"))
 _lasting = BackgroundLoop("autogen_like-ray")  # Linux ends Ray's processes with the *thread* that started them
 
 
