@@ -60,27 +60,13 @@ async def export_markdown(store: Store, run_id: str) -> str:
 async def export_html(store: Store, run_id: str) -> str:
     """A run as a web page that needs nothing else: no script, no network, light or dark as its reader likes.
 
-    Images are shown where the message holds them itself (as a ``data:`` URI), and are never fetched.
-
-    Args:
-        store: Where it is kept.
-        run_id: Its id.
-
-    Raises:
-        ConfigError: If there is no such run.
+    Images are shown where the message holds them itself (as a ``data:`` URI), and are never fetched. It takes and
+    raises what `export_markdown` does.
 
     Example:
-        >>> import asyncio, tempfile
-        >>> from autogen_like import AssistantAgent, ScriptedModel, Store
-        >>> async def main(folder: str) -> str:
-        ...     async with Store(f"sqlite:///{folder}/chats.db") as store:
-        ...         agent = AssistantAgent("ada", llm_config=ScriptedModel(["Four."]))
-        ...         await agent.run(message="2 + 2?", store=store)
-        ...         (run,) = await store.runs()
-        ...         return await export_html(store, run.id)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     "<title>2 + 2?</title>" in asyncio.run(main(folder))
-        True
+        A file for whoever is to read it::
+
+            Path("trip.html").write_text(await export_html(store, run.id), encoding="utf-8")
     """
     from .page import page
 

@@ -15,7 +15,7 @@ from .appending import Appending
 from .codec import OPENED, Encoded, dumped, encoded, encoded_message, loaded
 from .held import Held, new_owner, release
 from .jsonl import Line, header_line, read_runs, record_line
-from .listing import number_of
+from .listing import number_of, rows_of
 from .reading import stretches
 from .schema import conversations, now, openings, records, runs
 
@@ -60,14 +60,7 @@ def _forked_lines(connection: Connection, run: int) -> list[str]:
 
 def lines(connection: Connection, id: str, after: int, limit: int) -> tuple[list[str], int]:  # noqa: A002
     """Records of a run as lines, from behind a number on; and the number of the last."""
-    wanted = (
-        select(records, conversations.c.id)
-        .join(conversations, conversations.c.number == records.c.conversation)
-        .where(records.c.run == number_of(connection, id), records.c.number > after)
-        .order_by(records.c.number)
-        .limit(limit)
-    )
-    rows = connection.execute(wanted).all()
+    rows = rows_of(connection, id, after, limit)
     return [_line(row.id, row) for row in rows], rows[-1].number if rows else after
 
 

@@ -231,8 +231,8 @@ def conversations_of(connection: Connection, id: str) -> list[ConversationInfo]:
     return found
 
 
-def entries(connection: Connection, id: str, after: int, limit: int) -> list[Entry]:  # noqa: A002
-    """Records of a run whose numbers are greater, in order."""
+def rows_of(connection: Connection, id: str, after: int, limit: int) -> Sequence[Row[Any]]:  # noqa: A002
+    """Records of a run whose numbers are greater, in order, each with the id of its conversation."""
     wanted = (
         select(records, conversations.c.id)
         .join(conversations, conversations.c.number == records.c.conversation)
@@ -240,12 +240,17 @@ def entries(connection: Connection, id: str, after: int, limit: int) -> list[Ent
         .order_by(records.c.number)
         .limit(limit)
     )
+    return connection.execute(wanted).all()
+
+
+def entries(connection: Connection, id: str, after: int, limit: int) -> list[Entry]:  # noqa: A002
+    """Records of a run whose numbers are greater, in order."""
     return [
         Entry(
             row.number, row.id, time_of(row.at),
             decoded(row.kind, loaded(row.content), loaded(row.state) if row.state is not None else None),
         )
-        for row in connection.execute(wanted)
+        for row in rows_of(connection, id, after, limit)
     ]  # fmt: skip
 
 

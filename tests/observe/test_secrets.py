@@ -30,12 +30,18 @@ from autogen_like import (
     GroupChatManager,
     LLMConfig,
     McpTools,
+    Recorder,
+    ScriptedModel,
     Store,
     UserProxyAgent,
     config_list_from_json,
+    export_html,
+    export_markdown,
     instrument,
 )
+from autogen_like.cli.transcript import transcript
 from autogen_like.core.conversation import Conversation
+from autogen_like.store.report import report
 from autogen_like.testing.openai_server import OpenAIServer
 
 from .conftest import Telemetry
@@ -209,6 +215,15 @@ async def close(*agents: ConversableAgent) -> None:
             await agent.model_client.aclose()
 
 
+async def look_at(out: Everything, store: Store, run_id: str) -> None:
+    """All that a store tells of a run: lists, records, exports in each form, and what the command shows."""
+    out.add("lists", repr(store), await store.runs(), await store.conversations(run_id))
+    out.add("records", *[entry async for entry in store.records(run_id)])
+    out.add("exports", *[line async for line in store.export_lines(run_id)])
+    out.add("exports", await export_markdown(store, run_id), await export_html(store, run_id))
+    out.add("commands", *transcript(await report(store, run_id)))
+
+
 async def chat(out: Everything, telemetry: Telemetry, agent: ConversableAgent, folder: Path, *, stream: bool) -> None:
     """A chat with the agent, and all that comes of it."""
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
@@ -226,7 +241,7 @@ async def chat(out: Everything, telemetry: Telemetry, agent: ConversableAgent, f
             out.add("results", repr(result), str(result), pickle.dumps(result))
         out.add("consoles", console.getvalue())
         for kept in await store.runs():
-            out.add("exports", *[line async for line in store.export_lines(kept.id)])
+            await look_at(out, store, kept.id)
     out.add("reprs", repr(agent), str(agent), repr(agent.model_client), repr(agent.llm_config), repr(run))
     out.add("reprs", repr(agent.backends), repr(agent.chat_messages))
     for kept in (one for one in folder.rglob("*") if one.is_file()):
@@ -299,6 +314,31 @@ async def test_a_group_and_its_manager_tell_nothing(out, telemetry, tmp_path):
         await chat(out, telemetry, manager, tmp_path, stream=False)
         out.add("reprs", repr(manager.groupchat), manager.messages_to_string(manager.groupchat.messages))
         await close(*members)
+    assert out.leaks(secrets) == {}
+
+
+async def test_a_recording_holds_no_secret(out, telemetry, tmp_path):
+    secrets, recorder = Secrets(), Recorder()
+    with Echo(*ANSWERS["refused"]) as echo:
+        agent = AssistantAgent("ada", llm_config=endpoint(secrets, echo.port))
+        with pytest.raises(AutogenLikeError):
+            await agent.run(message="Hello", store=recorder)
+        await close(agent)
+    recorder.save(tmp_path / "hello.jsonl")
+    out.add("recordings", (tmp_path / "hello.jsonl").read_text())
+    assert "refused" in out.parts["recordings"][0], "how it ended is in it"
+    assert out.leaks(secrets) == {}
+
+
+async def test_a_database_that_is_away_is_told_without_its_password(out):
+    secrets = Secrets()
+    password = urllib.parse.quote(secrets.plant("password"), safe="")
+    store = Store(f"postgresql+psycopg://me:{password}@127.0.0.1:1/chats?options={password}", patience=0.2)
+    out.add("reprs", repr(store), str(store))
+    with pytest.raises(AutogenLikeError) as failed:
+        await AssistantAgent("ada", llm_config=ScriptedModel(["Hello."])).run(message="Hi", store=store)
+    out.error(failed.value)
+    await store.aclose()
     assert out.leaks(secrets) == {}
 
 
