@@ -65,7 +65,7 @@ class GroupRule:
             if runs(speaker, last):
                 self.rounds += 1
                 return self._participants[last.speaker]
-        elif _ran_its_own(messages) and self._handoffs.target(conversation) is None:
+        elif self.goes_on(messages) and self._handoffs.target(conversation) is None:
             return self._participants[last.speaker]  # its turn isn't over
         self.rounds += 1
         if self._manager.is_termination_msg(last.render(None)):
@@ -79,6 +79,10 @@ class GroupRule:
         if isinstance(chosen, StopReason):
             return self._again_or(chosen) if chosen.kind == "answered" else chosen
         return self._participants[chosen.name]
+
+    def goes_on(self, messages: Sequence[Message]) -> bool:
+        """Whether who spoke last speaks again, before anybody is selected: it ran tools that it had called itself."""
+        return _ran_its_own(messages)
 
     def eligible(self, speaker: str) -> Sequence[Any]:
         """To whom a speaker may hand the conversation over."""
@@ -186,13 +190,17 @@ class GroupChatManager(ConversableAgent):
         if group.send_introductions and not group.transcript:
             group.transcript.append(Message(self.name, group.introductions_msg()))
         begins = as_participant(initiator)
-        rule = GroupRule(self, begins, max_turns)
+        rule = self.rule_for(begins, max_turns)
         members = [as_participant(agent) for agent in group.agents]
         everybody = members if initiator in group.agents else [begins, *members]
         conversation = Conversation(everybody, rule, lambda _: self, group.transcript)
         for agent in group.agents:
             self._remember(agent, conversation)
         return conversation
+
+    def rule_for(self, initiator: Participant, max_turns: int | None) -> GroupRule:
+        """Who speaks next in a chat that `initiator` begins; for subclasses with rules of their own."""
+        return GroupRule(self, initiator, max_turns)
 
     def _conversation_asked(self, asker: Asker, clear_history: bool) -> Conversation:
         return self.conversation_for(asker, clear_history, None)

@@ -10,7 +10,8 @@ from typing import Any
 
 from ...core.conversation import Conversation
 from ...core.errors import ConfigError, UndefinedNextAgent
-from ...core.message import message_from_dict
+from ...core.message import Message, message_from_dict
+from ...core.protocols import Participant
 from ...core.run import Run
 from ...core.sync import run as run_sync
 from ...groupchat import group, manager
@@ -42,6 +43,9 @@ class GroupChat(group.GroupChat):
             )
         if self.agents or self.speaker_selection_method != "auto":  # 0.2 makes empty ones, to convert messages with
             super()._check()
+
+    def __copy__(self) -> GroupChat:
+        return self  # as the config of a reply function it is copied, and must stay the same group
 
     def next_agent(self, agent: Any, agents: Sequence[Any] | None = None) -> Any:
         """The next member in the order of the list, of those in `agents`.
@@ -129,6 +133,14 @@ class _Nobody:
 _nobody = _Nobody()
 
 
+class _OldRule(manager.GroupRule):
+    """0.2's rule: after a tool's results somebody is selected, also where the caller ran it itself."""
+
+    def goes_on(self, messages: Sequence[Message]) -> bool:
+        """Never."""
+        return False
+
+
 class GroupChatManager(manager.GroupChatManager, ConversableAgent):
     """`autogen_like.GroupChatManager` for scripts of AutoGen 0.2; see `ConversableAgent`.
 
@@ -150,6 +162,10 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
             logger.warning("nobody in the group has a model that could select: its members take turns")
             chat.speaker_selection_method = "round_robin"
         return super().conversation_for(initiator, clear_history, max_turns)
+
+    def rule_for(self, initiator: Participant, max_turns: int | None) -> manager.GroupRule:
+        """Who speaks next."""
+        return _OldRule(self, initiator, max_turns)
 
     @property
     def _groupchat(self) -> group.GroupChat:
