@@ -172,7 +172,7 @@ def client_of(llm_config: Any, model: Any) -> ModelClient:  # a dict, an LLMConf
         if not entries:
             raise ConfigError(f"llm_config has no model {model!r}, which optimizer_model names: add it to config_list")
         return _client(client_from({"config_list": entries}), "llm_config")
-    if llm_config is None and model is None:
+    if model is None and (llm_config is None or llm_config is False):
         raise ConfigError("the optimizer needs a model: give llm_config, or optimizer_model")
     return _client(client_from(llm_config if llm_config is not None else {"model": model}), "llm_config")
 

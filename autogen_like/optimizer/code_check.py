@@ -62,10 +62,10 @@ def find_fault(code: str, name: str, modules: Iterable[str] = MODULES, *, packag
             warnings.simplefilter("ignore")  # an odd escape in a model's string is nobody's business here
             tree = ast.parse(code)
             compile(tree, f"<{name}>", "exec", dont_inherit=True)
-        nodes = list(ast.walk(tree))
-        if len(nodes) > MAX_NODES:
-            return f"the code has {len(nodes):,} parts, and {MAX_NODES:,} are taken at most: write less"
-        return next(_faults(tree, nodes, code, name, _Allowed(modules, packages=packages)), "")
+            nodes = list(ast.walk(tree))
+            if len(nodes) > MAX_NODES:
+                return f"the code has {len(nodes):,} parts, and {MAX_NODES:,} are taken at most: write less"
+            return next(_faults(tree, nodes, code, name, _Allowed(modules, packages=packages)), "")
     except SyntaxError as error:
         return f"the code doesn't compile: line {error.lineno}: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:

@@ -15,7 +15,9 @@ from ..agents.conversable import ConversableAgent
 from ..core.errors import ConfigError, ExecutorUnavailable, MissingExtra, ModelError
 from ..scale.rollout import Rollout
 from ..scale.rollouts import Rollouts
+from ..tools.toolbox import Toolbox
 from .evaluation import Evaluation, Module, Record
+from .learned_tool import LearnedTool
 from .sandbox import Sandbox
 
 Scorer = Callable[[Rollout], Any]
@@ -74,7 +76,10 @@ class Evaluator:
         agent = self.agent
         if not isinstance(agent, ConversableAgent):
             return frozenset()
-        return frozenset(spec["function"]["name"] for spec in agent.tool_schemas()) | set(agent.function_map)
+        boxes = [box for box in (agent.tools, agent.llm_tools) if isinstance(box, Toolbox)]
+        learned = {tool.name for box in boxes for tool in box if isinstance(tool, LearnedTool)}
+        named = {spec["function"]["name"] for spec in agent.tool_schemas()} | set(agent.function_map)
+        return frozenset(named - learned)
 
     async def evaluate(
         self,

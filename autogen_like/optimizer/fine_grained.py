@@ -22,6 +22,7 @@ from .asking import PromptTokens
 from .evaluation import Evaluation, Failure, Module
 from .evaluator import Evaluator, Scorer
 from .function_set import FunctionSet
+from .prompt_optimizer import PromptOptimizer
 from .trainer import ModuleOptimizer
 
 
@@ -139,7 +140,7 @@ class FineGrainedOptimizer:
         """The same for async code; see `fit`."""
         if not tasks:
             raise ConfigError("there are no tasks to train on")
-        if start is None and self._sandbox is None:
+        if start is None and isinstance(self.optimizer, PromptOptimizer):
             raise ConfigError("say what to begin with: fit(tasks, start='<the system message>')")
         begin = FunctionSet() if start is None else start
         gate = asyncio.Semaphore(self._at_once)

@@ -21,6 +21,7 @@ from .function import LearnedFunction
 TIMEOUT = 10.0
 TIMED_OUT = 124
 MAX_RESULT = 20_000  # characters of a result
+_NAMED = ("docker", "local")
 _SHOWN = 500  # characters of what code printed, where it gave no answer
 
 
@@ -77,8 +78,9 @@ class Sandbox:
         self.packages = tuple(packages)
         self._own = isinstance(executor, str)
         if isinstance(executor, str):
-            config = {"executor": executor, executor: {"timeout": timeout, "packages": packages}}
-            made = create(config)
+            if executor not in _NAMED:
+                raise ConfigError(f"executor must be one of {', '.join(_NAMED)}, or an executor, not {executor!r}")
+            made = create({"executor": executor, executor: {"timeout": timeout, "packages": packages}})
         else:
             if packages or timeout != TIMEOUT:
                 raise ConfigError(

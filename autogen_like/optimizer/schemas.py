@@ -124,7 +124,7 @@ def _check(schema: object, where: str, depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise BadSchema(f"{where} is nested too deeply")
     kinds = _kinds(schema)
-    wrong = [kind for kind in kinds if kind not in _TYPES]
+    wrong = [kind for kind in kinds if not (isinstance(kind, str) and kind in _TYPES)]
     if wrong or not (kinds or "enum" in schema or "anyOf" in schema):
         raise BadSchema(f"{where} needs a 'type' among {', '.join(_TYPES)}{f', not {wrong[0]!r:.80}' if wrong else ''}")
     if not isinstance(schema.get("description", ""), str):

@@ -25,6 +25,7 @@ from .evaluation import Evaluation, Failure, Module, Record
 from .evaluator import Evaluator, Scorer, apply
 from .function_set import FunctionSet
 from .progress import Bars, bars
+from .prompt_optimizer import PromptOptimizer
 from .training_history import Point, TrainingHistory
 
 
@@ -244,12 +245,12 @@ class Trainer:
     def _start(self, start: Module | None) -> Module:
         if start is not None:
             return start
-        if self._sandbox is not None:
+        if not isinstance(self.optimizer, PromptOptimizer):
             return FunctionSet()
         agent = self._evaluator.agent
         if isinstance(agent, ConversableAgent):
             return agent.system_message
-        raise ConfigError("say what to begin with: fit(train, start='<the system message>'), or start=FunctionSet()")
+        raise ConfigError("say what to begin with: fit(train, start='<the system message>')")
 
     def _checkpoint(self, tasks: _Tasks, start: Module) -> Checkpoint | None:
         if self._path is None:
