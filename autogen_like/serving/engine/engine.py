@@ -13,9 +13,8 @@ from ...core.errors import ConfigError, ContextOverflow, ModelError
 from .blocks import BlockManager
 from .checkpoint import open_checkpoint
 from .detokenize import Detokenizer
-from .mirror import MirrorMemory
-from .model import Decoder
-from .ops import BLOCK, Ops, TorchOps
+from .model import Decoder, Model
+from .ops import BLOCK
 from .sampling import TokenLogprob, choose, token_logprobs
 from .scheduler import Chunk, Scheduler
 from .sequence import FinishReason, GenerateRequest, Outbox, Running, Step
@@ -36,6 +35,7 @@ class EngineConfig:
         max_running: Most replies that are generated at once.
         max_waiting: Most requests that may wait; one more is refused with `QueueFull`. None is no limit.
         packed: Whether weights that the file has in few bits are multiplied so while decoding.
+        device: "cpu", "cuda" (an NVIDIA GPU; its kernels need the extra `gpu`), or "auto": a GPU where torch has one.
     """
 
     dtype: str = "auto"
@@ -45,6 +45,22 @@ class EngineConfig:
     max_running: int = 16
     max_waiting: int | None = None
     packed: bool = True
+    device: str = "auto"
+
+    def torch_device(self) -> torch.device:
+        """Where to compute.
+
+        Raises:
+            ConfigError: If `device` is none of the known names, or torch finds no such device.
+        """
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ConfigError(f"'device' must be auto, cpu or cuda, not {self.device!r}")
+        found = torch.cuda.is_available()
+        if self.device == "cuda" and not found:
+            raise ConfigError(
+                "'device' is cuda, but torch finds no NVIDIA GPU: install a CUDA build of torch, or take cpu"
+            )
+        return torch.device("cuda" if found and self.device != "cpu" else "cpu")
 
     def torch_dtype(self) -> torch.dtype:
         """What to compute in.
@@ -53,7 +69,8 @@ class EngineConfig:
             ConfigError: If `dtype` is none of the known names.
         """
         if self.dtype == "auto":
-            return torch.bfloat16 if _computes_bfloat16() else torch.float32
+            wide = self.torch_device().type == "cpu" and not _computes_bfloat16()
+            return torch.float32 if wide else torch.bfloat16
         if self.dtype not in _DTYPES:
             raise ConfigError(f"'dtype' must be auto, {' or '.join(_DTYPES)}, not {self.dtype!r}")
         return _DTYPES[self.dtype]
@@ -84,18 +101,17 @@ class Engine:
     """
 
     def __init__(
-        self, model: Decoder, tokenizer: TextTokenizer, config: EngineConfig | None = None, template: str | None = None
+        self, model: Model, tokenizer: TextTokenizer, config: EngineConfig | None = None, template: str | None = None
     ) -> None:
         config = config or EngineConfig()
         self.model = model
         self.tokenizer = tokenizer
         self.template = template
         self.context = min(config.context or model.config.context, model.config.context)
-        block_bytes = MirrorMemory.block_bytes(model.config, model.dtype)
         # One whole context always fits, with a block to copy from: so whoever is first can go on.
-        count = max(config.cache_bytes // block_bytes, self.context // BLOCK + 2)
+        count = max(config.cache_bytes // model.block_bytes(), self.context // BLOCK + 2)
         self.blocks = BlockManager(count)
-        self._memory = MirrorMemory(model.config, model.dtype, count)
+        self._memory = model.memory(count)
         self.scheduler = Scheduler(
             self.blocks,
             self._memory,
@@ -106,7 +122,6 @@ class Engine:
         )
         self.prefilled_tokens = 0
         self.steps = 0
-        self._ops: Ops = TorchOps()
         self._counts = dict.fromkeys(("requests", "generated_tokens", "cached_tokens", "cancelled"), 0)
 
     @classmethod
@@ -119,7 +134,13 @@ class Engine:
         config = config or EngineConfig()
         checkpoint = open_checkpoint(path)
         tokenizer = checkpoint.tokenizer()
-        model = Decoder(checkpoint, config.torch_dtype(), packed=config.packed)
+        dtype, device = config.torch_dtype(), config.torch_device()
+        if device.type == "cuda":
+            from ..kernels.decoder import GpuDecoder
+
+            gpu = GpuDecoder.load(checkpoint, dtype, device, context=config.context, packed=config.packed)
+            return cls(gpu, tokenizer, config, checkpoint.chat_template())
+        model = Decoder(checkpoint, dtype, packed=config.packed)
         return cls(model, tokenizer, config, checkpoint.chat_template())
 
     def generate(self, request: GenerateRequest) -> Iterator[Step]:
@@ -243,7 +264,7 @@ class Engine:
         if not live:
             return
         logits = logits if len(live) == len(sequences) else logits[torch.tensor(rows)]
-        tokens = choose(self._ops, logits, [sequence.sampler for sequence in live], allowed)
+        tokens = choose(self.model.ops, logits, [sequence.sampler for sequence in live], allowed)
         told = token_logprobs(logits, tokens, [sequence.request.logprobs for sequence in live])
         for sequence, token, logprob in zip(live, tokens, told, strict=True):
             try:

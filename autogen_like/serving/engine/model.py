@@ -4,17 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, ModelConfig
 from .linear import Linear
-from .ops import TorchOps
+from .mirror import MirrorMemory
+from .ops import Ops, TorchOps
 from .packed import Packed4, Packed8, fits4, fits8
 from .rope import Rope
+from .scheduler import Chunk, Memory
+
+
+class Model(Protocol):
+    """What the engine needs of a decoder, on whatever device.
+
+    Attributes:
+        config: Its shape.
+        dtype: What it computes in.
+        ops: What computes.
+    """
+
+    config: ModelConfig
+    dtype: torch.dtype
+    ops: Ops
+
+    def block_bytes(self) -> int:
+        """What a block of keys and values takes."""
+        ...
+
+    def memory(self, count: int) -> ModelMemory:
+        """Memory for so many blocks."""
+        ...
+
+    def forward(self, tokens: Tensor, positions: Tensor, attention: Any, rows: Tensor | None = None) -> Tensor:
+        """Logits of a step: see `Decoder.forward`. The attention is a batch of its memory's."""
+        ...
+
+
+class ModelMemory(Memory, Protocol):
+    """Keys and values of a device."""
+
+    def batch(self, chunks: Sequence[Chunk]) -> Any:
+        """What a step computes, for the model's `forward`."""
+        ...
 
 
 class Attention(Protocol):
@@ -48,6 +84,7 @@ class Decoder:
     Attributes:
         config: Its shape.
         dtype: What it computes in.
+        ops: What computes.
 
     Raises:
         ConfigError: If weights are missing, too many, or of another shape than the configuration says.
@@ -57,16 +94,16 @@ class Decoder:
         self.config = checkpoint.config
         self._packs = packed and dtype == torch.bfloat16
         self.dtype = dtype
-        self._ops = TorchOps()
-        _check_names(checkpoint)
+        self.ops: Ops = TorchOps()
+        check_names(checkpoint)
 
         def weight(name: str) -> Tensor:
             return checkpoint.weight(name, dtype)
 
-        self._embed = _shaped(weight("embed"), "embed", (self.config.vocabulary, self.config.hidden))
+        self._embed = shaped(weight("embed"), "embed", (self.config.vocabulary, self.config.hidden))
         self._norm = weight("norm")
         name = "head" if "head" in checkpoint.names() else "embed"
-        head = self._embed if name == "embed" else _shaped(weight("head"), "head", tuple(self._embed.shape))
+        head = self._embed if name == "embed" else shaped(weight("head"), "head", tuple(self._embed.shape))
         self._head = Linear(head, packed=self._packed(checkpoint, [name], head))
         self._layers = [self._layer(checkpoint, weight, f"layers.{n}.") for n in range(self.config.layers)]
         self._rope = Rope(self.config, checkpoint.rope_factors(), dtype)
@@ -79,7 +116,7 @@ class Decoder:
             return weight(prefix + name) if prefix + name in names else None
 
         def matrix(name: str, rows: int, columns: int) -> Tensor:
-            return _shaped(weight(prefix + name), prefix + name, (rows, columns))
+            return shaped(weight(prefix + name), prefix + name, (rows, columns))
 
         def linear(rows: Mapping[str, int], columns: int, bias: Tensor | None = None) -> Linear:
             dense = torch.cat([matrix(name, count, columns) for name, count in rows.items()])
@@ -110,6 +147,14 @@ class Decoder:
         few = all(checkpoint.bits(name) <= 8 for name in names)
         return Packed8(dense) if few and fits8(dense.shape[1]) else None
 
+    def block_bytes(self) -> int:
+        """What a block of keys and values takes."""
+        return MirrorMemory.block_bytes(self.config, self.dtype)
+
+    def memory(self, count: int) -> MirrorMemory:
+        """Memory for so many blocks of keys and values."""
+        return MirrorMemory(self.config, self.dtype, count)
+
     def forward(self, tokens: Tensor, positions: Tensor, attention: Attention, rows: Tensor | None = None) -> Tensor:
         """Computes the new tokens of a batch of sequences.
 
@@ -122,7 +167,7 @@ class Decoder:
         Returns:
             Logits in float32, ``[wanted rows, vocabulary]``.
         """
-        config, ops = self.config, self._ops
+        config, ops = self.config, self.ops
         turn = self._rope.turn(positions)
         hidden, residual = self._embed[tokens], None
         for index, layer in enumerate(self._layers):
@@ -142,20 +187,29 @@ class Decoder:
         config = self.config
         queries, keys, values = torch.split(qkv, [config.heads, config.kv_heads, config.kv_heads], dim=1)
         normed = (
-            self._ops.rms_norm(queries, None, q_norm, config.eps)[0],
-            self._ops.rms_norm(keys, None, k_norm, config.eps)[0],
+            self.ops.rms_norm(queries, None, q_norm, config.eps)[0],
+            self.ops.rms_norm(keys, None, k_norm, config.eps)[0],
         )
         return torch.cat((*normed, values), dim=1)
 
 
-def _shaped(weight: Tensor, name: str, shape: tuple[int, ...]) -> Tensor:
+def shaped(weight: Tensor, name: str, shape: tuple[int, ...]) -> Tensor:
+    """The weight, if it has the shape that the configuration says.
+
+    Raises:
+        ConfigError: If it has another.
+    """
     if tuple(weight.shape) != shape:
         raise ConfigError(f"weight {name} is {tuple(weight.shape)}, but the model's configuration wants {shape}")
     return weight
 
 
-def _check_names(checkpoint: Checkpoint) -> None:
-    """Refuses a model that has parts which the decoder would leave out, or lacks some."""
+def check_names(checkpoint: Checkpoint) -> None:
+    """Refuses a model that has parts which the decoder would leave out, or lacks some.
+
+    Raises:
+        ConfigError: If there are such parts.
+    """
     config, names = checkpoint.config, checkpoint.names()
     parts = {"attn_norm", "mlp_norm", "q", "k", "v", "o", "gate", "up", "down"}
     if config.architecture == "qwen2" or "layers.0.q_bias" in names:

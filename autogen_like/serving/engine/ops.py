@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import torch
@@ -51,6 +51,8 @@ class Affine:
 class SampleBatch:
     """How the next tokens of a batch are chosen; all tensors have a row for each sequence.
 
+    It is made in the CPU's memory: so what a batch asks for can be looked at without waiting for another device.
+
     Args:
         temperature: float32 ``[B]``; 0 takes the most likely token.
         top_k: int64 ``[B]``; 0 is no limit.
@@ -81,6 +83,12 @@ class SampleBatch:
     bias_tokens: Tensor
     bias: Tensor
     allowed: Tensor | None = None
+
+    def to(self, device: torch.device) -> SampleBatch:
+        """The same on a device, without waiting for it."""
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        there = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items() if tensor is not None}
+        return SampleBatch(**there)
 
 
 class Ops(Protocol):
@@ -228,6 +236,7 @@ class TorchOps:
         return functional.linear(rows, weight.dense(rows.dtype))
 
     def sample(self, logits: Tensor, batch: SampleBatch) -> Tensor:
+        batch = batch.to(logits.device)
         logits = penalised(logits, batch)
         greedy = batch.temperature == 0
         if bool(greedy.all()):

@@ -48,7 +48,7 @@ class Rope:
         Returns:
             A function of ``[n, heads + 2 * kv_heads, head_dim]``: first halves of a head pair with second halves.
         """
-        cos, sin = self._at(positions)
+        cos, sin = self.at(positions)
         count, half = cos.shape
         wide_cos = cos.new_ones(count, self._heads, 2, half)
         wide_sin = cos.new_zeros(count, self._heads, 2, half)
@@ -61,7 +61,8 @@ class Rope:
 
         return turned
 
-    def _at(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+    def at(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of positions, both ``[n, head_dim / 2]``."""
         end = int(positions.max()) + 1
         if end > self._cos.shape[0]:
             size = max(1024, 1 << (end - 1).bit_length())

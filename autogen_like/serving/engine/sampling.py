@@ -115,18 +115,16 @@ def choose(ops: Ops, logits: Tensor, samplers: Sequence[Sampler], allowed: Seque
         sampler.sampling.temperature == 0 and not sampler.sampling.logit_bias and not sampler.penalised and bits is None
         for sampler, bits in zip(samplers, allowed, strict=True)
     )
-    chosen = logits.argmax(dim=-1) if plain else ops.sample(logits, _batch(logits, samplers, allowed))
+    chosen = logits.argmax(dim=-1) if plain else ops.sample(logits, _batch(logits.shape[1], samplers, allowed))
     tokens: list[int] = chosen.tolist()
     for sampler, token in zip(samplers, tokens, strict=True):
         sampler.seen[token] += 1
     return tokens
 
 
-def _batch(logits: Tensor, samplers: Sequence[Sampler], allowed: Sequence[Tensor | None]) -> SampleBatch:
-    device, vocabulary = logits.device, logits.shape[1]
-
+def _batch(vocabulary: int, samplers: Sequence[Sampler], allowed: Sequence[Tensor | None]) -> SampleBatch:
     def column(values: Sequence[float], dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.tensor(values, dtype=dtype, device=device)
+        return torch.tensor(values, dtype=dtype)
 
     hows = [sampler.sampling for sampler in samplers]
     seen, counts = _padded([sampler.seen if sampler.penalised else {} for sampler in samplers], vocabulary)
@@ -134,7 +132,7 @@ def _batch(logits: Tensor, samplers: Sequence[Sampler], allowed: Sequence[Tensor
     masks = None
     if any(bits is not None for bits in allowed):
         everything = torch.full(((vocabulary + 31) // 32,), -1, dtype=torch.int32)
-        masks = torch.stack([everything if bits is None else bits for bits in allowed]).to(device)
+        masks = torch.stack([everything if bits is None else bits for bits in allowed])
     return SampleBatch(
         temperature=column([how.temperature for how in hows]),
         top_k=column([how.top_k for how in hows], torch.long),
@@ -144,10 +142,10 @@ def _batch(logits: Tensor, samplers: Sequence[Sampler], allowed: Sequence[Tensor
         repetition=column([how.repetition_penalty for how in hows]),
         frequency=column([how.frequency_penalty for how in hows]),
         presence=column([how.presence_penalty for how in hows]),
-        seen=seen.to(device),
-        counts=counts.to(device),
-        bias_tokens=biased.to(device),
-        bias=bias.to(device),
+        seen=seen,
+        counts=counts,
+        bias_tokens=biased,
+        bias=bias,
         allowed=masks,
     )
 

@@ -90,13 +90,12 @@ def _linear(ops: Ops, case: Case) -> tuple[Tensor, ...]:
 
 def _sample(ops: Ops, case: Case) -> tuple[Tensor, ...]:
     logits = case.random(3, case.config.vocabulary).float()
-    zero, none = torch.zeros(3, device=case.device), torch.empty(3, 0, device=case.device)
+    zero, none = torch.zeros(3), torch.empty(3, 0)
     how = SampleBatch(
-        temperature=zero + torch.tensor([0.0, 1.0, 0.5], device=case.device), top_k=zero.long(), top_p=zero + 1,
-        min_p=zero, uniform=zero.double() + 0.4, repetition=zero + 1.5, frequency=zero, presence=zero + 1,
-        seen=logits.topk(2).indices, counts=torch.ones(3, 2, device=case.device),
-        bias_tokens=none.long(), bias=none, allowed=torch.full((3, -(-logits.shape[1] // 32)), -2, device=case.device)
-        .int(),
+        temperature=torch.tensor([0.0, 1.0, 0.5]), top_k=zero.long(), top_p=zero + 1, min_p=zero,
+        uniform=zero.double() + 0.4, repetition=zero + 1.5, frequency=zero, presence=zero + 1,
+        seen=logits.topk(2).indices.cpu(), counts=torch.ones(3, 2), bias_tokens=none.long(), bias=none,
+        allowed=torch.full((3, -(-logits.shape[1] // 32)), -2, dtype=torch.int32),
     )  # fmt: skip
     return (ops.sample(logits, how).double(),)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import torch
 from torch import Tensor
 
@@ -87,14 +85,14 @@ class TritonOps:
         return part.sum(dim=0).to(rows.dtype)
 
     def sample(self, logits: Tensor, batch: SampleBatch) -> Tensor:
-        """As `Ops.sample`. The batch may lie in the CPU's memory: what is needed of it is taken over.
+        """As `Ops.sample`.
 
         Top-k, top-p and min-p need the tokens in order: a batch with any of them is torch's, which waits for the GPU.
         """
         truncated = bool(((batch.top_k > 0) | (batch.top_p < 1) | (batch.min_p > 0)).any())
         if truncated and bool((batch.temperature > 0).any()):
-            return _TORCH.sample(logits, moved(batch, logits.device))
-        batch = moved(batch, logits.device)
+            return _TORCH.sample(logits, batch)
+        batch = batch.to(logits.device)
         if batch.seen.shape[1] or batch.bias_tokens.shape[1]:
             logits = logits.clone()
             penalise_launch(logits, batch).run()
@@ -102,10 +100,3 @@ class TritonOps:
         for launch in sample_launches(logits, batch, tokens):
             launch.run()
         return tokens
-
-
-def moved(batch: SampleBatch, device: torch.device) -> SampleBatch:
-    """The batch with all its tensors on a device, without waiting."""
-    tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    there = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items() if tensor is not None}
-    return SampleBatch(**there)
