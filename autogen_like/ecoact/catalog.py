@@ -97,6 +97,9 @@ class Catalog:
         tools: Functions, tools, and sources such as `McpTools` and `Toolbox`; or one source.
         count: Counts the tokens of a text.
 
+    Attributes:
+        gone: Names of tools that were there once; a model may call them still.
+
     Raises:
         ConfigError: If something is none of these, or has the name of a meta-tool.
         ToolSchemaError: If a function can't be described to a model.
@@ -107,6 +110,8 @@ class Catalog:
         self._sources: list[ToolSource] = []
         self._seen: tuple[Sequence[Schema], ...] = ()
         self._listed: Listed | None = None
+        self._known: tuple[str, ...] = ()
+        self.gone: set[str] = set()
         self._count = count or _tokens
         for one in (tools,) if isinstance(tools, ToolSource) else tools:
             if isinstance(one, ToolSource):
@@ -147,6 +152,8 @@ class Catalog:
                         warnings.warn(f"two tools are named {name!r}: give their source a prefix", stacklevel=2)
                     found.setdefault(name, source)
             self._listed, self._seen = Listed({**found, **self._own}, self._count), lists
+            self.gone = (self.gone | set(self._known)) - set(self._listed.names)
+            self._known = self._listed.names
         return self._listed
 
     def has(self, name: str) -> bool:

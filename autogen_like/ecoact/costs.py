@@ -193,8 +193,9 @@ class Workload:
         for calls, share in _split(self.calls):
             for tools, part in _split(min(self.tools, calls)):
                 if share * part:
+                    # New tools come evenly: the later one is registered, the more of the cached prompt is lost.
                     uses = tuple(
-                        Use(str(at if at < tools else at % max(tools, 1)), round(self.call), round(self.observation))
+                        Use(str(at * max(tools, 1) // calls), round(self.call), round(self.observation))
                         for at in range(calls)
                     )
                     yield share * part, Chain(round(self.prompt), uses, round(self.answer))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from .costs import Bill, Chain, Layout, Prices, Step, Workload, listing, registering
+
+LARGER = 1.25  # than expected, for the decision to be on the safe side
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Forecast:
         registering: The bill where tools are registered.
         prices: At which prices.
         break_even: From how many such tools on registering is cheaper; None if it never is.
+        register: Whether to register: it is cheaper, also for a task with a quarter more calls and tools.
     """
 
     tools: int
@@ -29,17 +33,13 @@ class Forecast:
     registering: Bill
     prices: Prices
     break_even: int | None
+    register: bool
 
     @property
     def saved(self) -> float:
         """The share of the cost that registering saves; negative where it costs more."""
         full = self.listing.cost(self.prices)
         return 1 - self.registering.cost(self.prices) / full if full else 0.0
-
-    @property
-    def register(self) -> bool:
-        """Whether registering is expected to be cheaper."""
-        return self.registering.cost(self.prices) < self.listing.cost(self.prices)
 
     def __str__(self) -> str:
         full, less = self.listing.cost(self.prices), self.registering.cost(self.prices)
@@ -53,27 +53,34 @@ class Forecast:
 
 
 def forecast(
-    tools: int, schemas: int, names: int, empty: int, workload: Workload, prices: Prices, layout: Layout
+    sizes: Sequence[int], names: int, empty: int, workload: Workload, prices: Prices, layout: Layout
 ) -> Forecast:
     """The estimate for one task.
 
+    The tools with the longest schemas are taken to be the ones that are used: where few of them hold most of the
+    tokens, registering just those saves nothing, and it isn't known beforehand which are needed.
+
     Args:
-        tools: How many tools.
-        schemas: Tokens of all schemas.
+        sizes: Tokens of each schema.
         names: Tokens of the meta-tools, with the names.
         empty: Tokens of the meta-tools where there are no names.
         workload: What a task is like.
         prices: The prices.
         layout: Where registered schemas go.
     """
+    tools, schemas = len(sizes), sum(sizes)
     each, name = schemas / max(tools, 1), (names - empty) / max(tools, 1)
-    chains = tuple(workload.chains())
+    most = max(1, math.ceil(workload.tools))
+    used = sum(sorted(sizes, reverse=True)[:most]) / most
+    # What registering costs grows faster than the number of tools that are used, so the mean task is too good a guess.
+    larger = replace(workload, calls=workload.calls * LARGER, tools=workload.tools * LARGER)
+    expected, careful = tuple(workload.chains()), tuple(larger.chains())
 
-    def bills(number: int) -> tuple[Bill, Bill]:
+    def bills(number: int, chains: Sequence[tuple[float, Chain]] = expected) -> tuple[Bill, Bill]:
         return (
             _mean((weight, listing(chain, round(number * each))) for weight, chain in chains),
             _mean(
-                (weight, registering(chain, round(empty + number * name), _sizes(chain, each), layout=layout))
+                (weight, registering(chain, round(empty + number * name), _sizes(chain, used), layout=layout))
                 for weight, chain in chains
             ),
         )
@@ -83,7 +90,10 @@ def forecast(
         return less.cost(prices) < full.cost(prices)
 
     full, less = bills(tools)
-    return Forecast(tools, schemas, names, full, less, prices, _first(cheaper) if each > name else None)
+    even = _first(cheaper) if each > name else None
+    both = (full, less), bills(tools, careful)
+    costs = [(listed.cost(prices), registered.cost(prices)) for listed, registered in both]
+    return Forecast(tools, schemas, names, full, less, prices, even, all(one > other for one, other in costs))
 
 
 def _sizes(chain: Chain, each: float) -> dict[str, int]:

@@ -54,7 +54,7 @@ class Moment:
     def get(self, name: str, conversation: str = "") -> Tool | None:
         """What answers a call of this name; None where there is no such tool."""
         if not self.registry.chosen:
-            return self.listed.tool(name)
+            return self.listed.tool(name) or self.box.gone(name)
         if name == REGISTER:
             return Register(self)
         if name == SEARCH and self.box.searches(self.listed):
@@ -62,7 +62,9 @@ class Moment:
         if name == CALL and self.box.layout == "inline":
             return Call(self)
         tool = self.listed.tool(name)
-        return tool if tool is None or self.usable(name) else NotRegistered(tool)
+        if tool is None:
+            return self.box.gone(name)
+        return tool if self.usable(name) else NotRegistered(tool)
 
     def usable(self, name: str) -> bool:
         """Whether a tool may be called now."""
@@ -241,6 +243,25 @@ class NotRegistered:
         """Says so."""
         told = json.dumps({"tool_name": self.name}, ensure_ascii=False)
         return failed(call, f"{self.name} is not registered: call {REGISTER} with {told} first.", "not_registered")
+
+
+class Gone:
+    """A tool that was taken out, or that its server doesn't have any more.
+
+    Args:
+        name: What it was called.
+    """
+
+    repeatable = True
+    description = ""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.schema: Mapping[str, Any] = {"type": "function", "function": {"name": name}}
+
+    async def call(self, call: ToolCall) -> ToolResult:
+        """Says so."""
+        return failed(call, f"the tool {self.name} is not there any more.", "gone")
 
 
 def failed(call: ToolCall, why: str, kind: str) -> ToolResult:

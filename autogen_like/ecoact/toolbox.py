@@ -15,7 +15,7 @@ from .catalog import RESERVED, Catalog, Listed, Tools, text_of
 from .costs import Layout, Prices, Workload
 from .forecast import Forecast, forecast
 from .meta import Mode, meta_tools
-from .offer import Moment, failed
+from .offer import Gone, Moment, failed
 from .registry import Registry
 from .report import Report, chain_of, message_tokens, said_in
 from .room import Room, room_for
@@ -153,7 +153,7 @@ class SelectiveToolbox:
         if name in RESERVED and self.mode != "full":
             found = (tool for tool in self.head(listed) if tool["function"]["name"] == name)
             return next((_Outside(name, schema) for schema in found), None)
-        return listed.tool(name)
+        return listed.tool(name) or self.gone(name)
 
     # --- what turns ask
 
@@ -173,6 +173,10 @@ class SelectiveToolbox:
             tools += [{"type": "function", "function": listed.function(name)} for name in always]
             known = self._heads = (listed, frozenset(always), tools)
         return known[1], known[2]
+
+    def gone(self, name: str) -> Tool | None:
+        """What answers a call of a tool that was there once; None for a name that never was."""
+        return Gone(name) if name in self._catalog.gone else None
 
     def searches(self, listed: Listed) -> bool:
         """Whether names are searched for, rather than listed."""
@@ -224,7 +228,8 @@ class SelectiveToolbox:
         if known is None or known[0] is not listed or known[1:3] != (workload, prices):
             names = self._tokens(self.head(listed))
             empty = self._tokens(meta_tools(Listed({}, self._catalog.count), self.mode, self.layout, search=False))
-            made = forecast(len(listed), listed.all_tokens(), names, empty, workload, prices, self.layout)
+            sizes = [listed.tokens(name) for name in listed.names]
+            made = forecast(sizes, names, empty, workload, prices, self.layout)
             known = self._forecast = (listed, workload, prices, made)
         return known[3]
 
