@@ -75,10 +75,10 @@ async def export_html(store: Store, run_id: str) -> str:
 
 def facts(told: Report) -> list[tuple[str, str]]:
     """What there is to say of a run as a whole, as names and plain text."""
-    info = told.info
+    info, why = told.info, told.info.reason
     found = [
         ("run", info.id),
-        ("status", f"{info.status}, {info.reason}" if info.reason is not None else info.status),
+        ("status", info.status if why is None else str(why) if why.kind == info.status else f"{info.status}, {why}"),
         ("participants", ", ".join(info.participants)),
         ("began", moment(info.started)),
         ("last written", f"{moment(info.updated)}, {duration((info.updated - info.started).total_seconds())} later"),

@@ -292,7 +292,10 @@ class _Under:
         """It ends, or pauses."""
         reason = record.reason
         by = f" (by {reason.by})" if reason.by and reason.by not in reason.detail else ""
-        self.talk.steps.append(Noted("paused" if reason.kind == "paused" else "ended", at, f"{reason}{by}"))
+        if reason.kind == "paused":
+            self.talk.steps.append(Noted("paused", at, f"{reason.detail}{by}"))
+        else:
+            self.talk.steps.append(Noted("ended", at, f"{reason}{by}"))
         asked = (record.state.get("paused") or {}).get("requests", ()) if reason.kind == "paused" else ()
         self.waiting = [Waiting(str(one["id"]), str(one["agent"]), str(one["prompt"])) for one in asked]
 
