@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     """
     from ..agents import mcp_cli
     from ..serving import library_cli
-    from . import runs
+    from . import migrate, run, runs
 
     parser = argparse.ArgumentParser(prog="autogen-like", description="Agents that converse, and their local models.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -33,6 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
     library_cli.add_commands(commands)
     mcp_cli.add_commands(commands)
     runs.add_commands(commands)
+    run.add_commands(commands)
+    migrate.add_commands(commands)
     return parser
 
 
