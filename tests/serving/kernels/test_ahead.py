@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-import shapes
-from ahead import compiled
+from . import shapes
+from .ahead import compiled
 
 _SHARED = 99 * 1024  # what a program may have on the smallest GPUs with bfloat16 (sm_86, sm_89)
 _MATRIX_UNIT = re.compile(r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)")
