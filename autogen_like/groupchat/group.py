@@ -48,7 +48,7 @@ class GroupChat:
             of policies, an object with ``apply_transform(messages)``, or a function of the messages. Without a policy
             here, the manager's ``context`` is applied.
         select_speaker_auto_verbose: Kept for AutoGen 0.2's scripts; each attempt is an event.
-        select_speaker_auto_model_client_cls: A model client of your own for the selection.
+        select_speaker_auto_model_client_cls: A model client of your own that `select_speaker_auto_llm_config` names.
         select_speaker_auto_llm_config: The model that selects; the manager's, or else the first member's, by default.
         role_for_select_speaker_messages: The role of the prompt after the conversation.
 

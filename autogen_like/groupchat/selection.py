@@ -20,6 +20,7 @@ from ..core.transcript import Appended
 from ..models.cache import with_cache
 from ..models.client import Choice, ModelClient, ModelRequest, ModelResponse
 from ..models.config import client_from
+from ..models.custom import activate
 from .group import METHODS, GroupChat
 from .handoff import GroupHandoffs
 
@@ -67,6 +68,9 @@ class SpeakerSelection:
             config = self.group.select_speaker_auto_llm_config
             if config is not None:
                 self._client = client_from(config)
+                own = self.group.select_speaker_auto_model_client_cls
+                for kind in own if isinstance(own, list | tuple) else [own] if own is not None else ():
+                    activate(self._client, kind)
             else:
                 clients = (getattr(agent, "model_client", None) for agent in (self._manager, *self.group.agents))
                 self._client = next((client for client in clients if client is not None), None)

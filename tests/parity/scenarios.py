@@ -6,9 +6,6 @@ They are given the package as `ag`. Models are reply functions with fixed words,
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -394,28 +391,3 @@ def a_hook_async(ag: Any) -> Any:
     b.register_hook("process_last_received_message", lambda content: content + " [noted]")
     asyncio.run(a.a_initiate_chat(b, message="hi", max_turns=1, silent=True))
     return seen
-
-
-def run_all(ag: Any) -> dict[str, Any]:
-    """Every scenario's outcome, by name; what raises is recorded as such."""
-    outcomes = {}
-    for name, play in SCENARIOS.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                outcomes[name] = play(ag)
-            except Exception as error:
-                outcomes[name] = {"raised": type(error).__name__}
-    return outcomes
-
-
-if __name__ == "__main__":  # in AutoGen 0.2's environment: python scenarios.py > autogen_0_2_40.json
-    import contextlib
-    import io
-
-    import autogen
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        outcomes = run_all(autogen)
-    json.dump(outcomes, sys.stdout, indent=1, sort_keys=True, default=str)
-    sys.stdout.write("\n")

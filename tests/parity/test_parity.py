@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-import autogen_like
+import autogen_like.compat
 
 sys.path.insert(0, str(Path(__file__).parent))
-import scenarios
+import record
 
 HERE = Path(__file__).parent
 RECORDED = json.loads((HERE / "autogen_0_2_40.json").read_text())
@@ -48,6 +48,11 @@ INTENDED: dict[str, tuple[str, list[Any]]] = {
         "What a person says instead of a tool's results is marked as answering the call, and reaches the model.",
         ["hi", None, "don't", "sorry"],
     ),
+    "the_cost_of_a_second_chat": (
+        "The cost is that of this chat; 0.2's is of the agents' whole lives.",
+        {"total_cost": 0.5, "fixed": {"cost": 0.5, "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}},
+    ),
+    "what_people_said": ("What people said in a chat is in its result; 0.2 forgets it.", ["more"]),
     "a_hook_async": ("Sync hooks work in async chats; 0.2 leaves them out without a word.", ["hi [noted]"]),
 }
 
@@ -58,7 +63,7 @@ def without_names_of_calls(outcome: Any) -> Any:
         return [without_names_of_calls(one) for one in outcome]
     if isinstance(outcome, dict):
         kept = {key: without_names_of_calls(value) for key, value in outcome.items()}
-        if "tool_calls" in kept:
+        if "tool_calls" in kept or "function_call" in kept:
             kept.pop("name", None)
         return kept
     return outcome
@@ -68,13 +73,22 @@ def contents(outcome: Any) -> list[Any]:
     return [message.get("content") if isinstance(message, dict) else message for message in outcome]
 
 
-@pytest.mark.parametrize("name", sorted(scenarios.SCENARIOS))
+def is_history(outcome: Any) -> bool:
+    return isinstance(outcome, list) and all(isinstance(one, dict) for one in outcome)
+
+
+def test_there_are_at_least_sixty_scenarios():
+    assert len(record.SCENARIOS) >= 60
+    assert set(record.SCENARIOS) == set(RECORDED)
+
+
+@pytest.mark.parametrize("name", sorted(record.SCENARIOS))
 def test_we_say_what_autogen_says(name):
-    ours = json.loads(json.dumps(scenarios.SCENARIOS[name](autogen_like), default=str))
+    ours = record.outcome(autogen_like.compat, name)
     theirs = copy.deepcopy(RECORDED[name])
     if name in INTENDED:
         assert without_names_of_calls(ours) != without_names_of_calls(theirs), "no longer a difference: take it out"
-        assert contents(ours) == INTENDED[name][1]
+        assert (contents(ours) if is_history(ours) else ours) == INTENDED[name][1]
     else:
         assert without_names_of_calls(ours) == without_names_of_calls(theirs)
 
@@ -95,5 +109,5 @@ def test_the_recorded_transcripts_are_what_autogen_says_today(tmp_path):
     venv.create(tmp_path / "autogen", with_pip=True)
     python = tmp_path / "autogen" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    said = subprocess.run([python, HERE / "scenarios.py"], check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert json.loads(said.stdout) == RECORDED
+    subprocess.run([python, HERE / "record.py", tmp_path / "today.json"], check=True, cwd=tmp_path)
+    assert json.loads((tmp_path / "today.json").read_text()) == RECORDED
