@@ -68,11 +68,11 @@ def store_of(run: Run[Any], store: JournalStore | str | None) -> JournalStore | 
     Raises:
         ConfigError: If it is inside a run that is kept.
     """
-    if run.parent is None:
+    if run.parent is None or run.journal is None:  # nothing around it is kept: it may be one of many rollouts
         return store if store is not None else _default
-    if store is not None and run.journal is not None:
+    if store is not None:
         raise ConfigError("a chat inside a kept run is kept with it: take store and resume out of its arguments")
-    return store
+    return None
 
 
 @asynccontextmanager

@@ -3,30 +3,78 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
-STORE = 80 << 20  # bytes: the least that Ray takes
+STORE = 80 << 20  # bytes: about the least that Ray takes
+PATIENCE = 240  # seconds, on a machine with much else to do
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "disabled",  # tests of one machine need no token in somebody's home
-    "RAY_memory_monitor_refresh_ms": "0",  # a busy machine is no reason to kill workers
+    "RAY_AUTH_MODE": "disabled",  # tests leave no token in somebody's home
+    "RAY_memory_monitor_refresh_ms": "0",  # what else is in memory is no reason to kill a worker
     "RAY_enable_metrics_collection": "0",
-    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "OMP_NUM_THREADS": "1",
 }
 
 
-def start(folder: Path, port: int, client_port: int) -> str:
-    """Starts it, and gives its address."""
-    ray("start", "--head", "--num-cpus=2", "--num-gpus=0", f"--object-store-memory={STORE}", f"--port={port}",
-        f"--ray-client-server-port={client_port}", "--include-dashboard=false", "--node-ip-address=127.0.0.1",
-        "--disable-usage-stats", f"--temp-dir={folder}", f"--plasma-directory={folder}")  # fmt: skip
-    return f"127.0.0.1:{port}"
+class Head:
+    """A Ray of this machine, held by a process of ours: it ends with that process, and touches no other Ray.
+
+    Attributes:
+        address: For drivers.
+        client: For clients: ``ray://...``.
+    """
+
+    def __init__(self) -> None:
+        port, client = _free_port(), _free_port()
+        self.address, self.client = f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
+        self.folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # a short path: sockets are in it
+        command = [
+            str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--num-cpus=2", "--num-gpus=0",
+            f"--object-store-memory={STORE}", f"--plasma-directory={self.folder}", f"--temp-dir={self.folder}",
+            f"--port={port}", f"--ray-client-server-port={client}", "--node-ip-address=127.0.0.1",
+            "--include-dashboard=false", "--disable-usage-stats",
+        ]  # fmt: skip
+        self._log = (self.folder / "head.log").open("w")
+        self._process = subprocess.Popen(command, env={**os.environ, **SETTINGS}, stdout=self._log, stderr=self._log)
+        try:
+            self._wait(port)
+            self._wait(client)
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait(self, port: int) -> None:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                assert self._process.poll() is None, (self.folder / "head.log").read_text()
+                time.sleep(0.2)
+            else:
+                return
+        raise AssertionError((self.folder / "head.log").read_text())
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def ray(*arguments: str) -> None:
-    """Runs Ray's command."""
-    command = [str(Path(sys.executable).with_name("ray")), *arguments]
-    done = subprocess.run(command, env={**os.environ, **SETTINGS}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
