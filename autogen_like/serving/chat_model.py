@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from ..core.errors import ConfigError
-from ..core.message import ToolCall, new_id
+from ..core.message import ToolCall
 from .constrain.grammar import Constrainer, auto_grammar, call_schema, choice_grammar, schema_grammar
-from .constrain.toolcalls import ToolCallStream
 from .engine import Engine, EngineConfig, GenerateRequest, Sampling, Step
 from .engine.chat import ChatTemplate
 from .engine.sampling import TokenLogprob
 from .engine.sequence import StepUsage, TokenConstraint
+from .replies import ChatDelta, ForcedReply, Reading, TextReply, ToolsReply
+from .spoken import Spoken
 
 _KEPT_GRAMMARS = 32
 
@@ -39,7 +38,11 @@ class ChatRequest:
         stop: Texts that end it.
         logprobs: How many most likely tokens to tell for each token; None tells nothing.
         owner: Whose prompt it is, so that the next one of the same owner goes on where this one ends.
+        salt: Requests of different salts share nothing that was computed.
         speaker: The agent that the model speaks for: calls of other agents are not its own words.
+        n: How many replies.
+        shared_first: Puts the conversation, as all agents see it, before what is the speaker's own (its system message
+            and tools), so that agents share what is computed of it.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -54,24 +57,10 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     owner: Hashable = None
+    salt: str = ""
     speaker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChatDelta:
-    """A piece of a reply.
-
-    Args:
-        text: New text, or a piece of a call's arguments.
-        kind: Which of the two.
-        index: Which call it belongs to.
-        name: The called tool, in the call's first piece.
-    """
-
-    text: str
-    kind: Literal["text", "tool"] = "text"
-    index: int = 0
-    name: str | None = None
+    n: int = 1
+    shared_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +75,7 @@ class ChatReply:
         logprobs: Log-probabilities in OpenAI's form, where they were asked for.
         sampled: The prompt's token ids, the sampled ones, their log-probabilities and the ids that end a turn, where
             log-probabilities were asked for.
+        index: Which of several replies to one request it is.
     """
 
     content: str | None
@@ -94,6 +84,7 @@ class ChatReply:
     usage: StepUsage
     logprobs: dict[str, Any] | None = None
     sampled: tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...], frozenset[int]] | None = None
+    index: int = 0
 
 
 ChatItem: TypeAlias = ChatDelta | ChatReply
@@ -115,6 +106,7 @@ class ChatModel:
         tokenizer = engine.tokenizer
         self.engine = engine
         self.template = ChatTemplate(engine.template, bos=tokenizer.bos, eos=tokenizer.eos, guard=tokenizer.guard)
+        self._spoken = Spoken(tokenizer, self.template.reply_head)
         self._begins = tokenizer.add_bos and engine.template is None
         self._constrainer: Constrainer | None = None
         self._grammars: OrderedDict[str, Callable[[], TokenConstraint]] = OrderedDict()
@@ -132,10 +124,16 @@ class ChatModel:
         """The tokens that the model is shown."""
         tokenizer = self.engine.tokenizer
         tools = request.tools if request.tool_choice != "none" else ()
-        text = self.template.render(request.messages, system=request.system, tools=tools, speaker=request.speaker)
+        text = self.template.render(
+            request.messages,
+            system=request.system,
+            tools=tools,
+            speaker=request.speaker,
+            shared_first=request.shared_first,
+        )
         if _forced(request):
             text += self.template.tool_tag
-        tokens = tokenizer.encode(text)
+        tokens = self._spoken.encode(text, request.messages, request.owner)
         if self._begins and tokenizer.bos_id is not None:
             tokens.insert(0, tokenizer.bos_id)
         return tokens
@@ -161,38 +159,55 @@ class ChatModel:
                 stop=request.stop if not _forced(request) else (),
                 constraint=self._form(request),
                 logprobs=request.logprobs,
+                n=request.n,
                 owner=request.owner,
+                salt=request.salt,
             )
         )
-        reply: _Text | _Tools | _Forced
-        if _forced(request):
-            reply = _Forced()
-        elif request.tools and request.tool_choice == "auto" and request.choices is None and request.schema is None:
-            reply = _Tools(_names(request.tools))
-        else:
-            reply = _Text()
-        return self._replied(request, prompt, steps, reply)
+        return self._replied(request, prompt, steps)
 
-    def _replied(
-        self, request: ChatRequest, prompt: Sequence[int], steps: Iterator[Step], reply: _Text | _Tools | _Forced
-    ) -> Iterator[ChatItem | None]:
-        logprobs: list[TokenLogprob] = []
+    def prefill(self, request: ChatRequest) -> Iterator[None]:
+        """Computes a prompt that is likely to be asked for, when there is nothing else to do."""
+        prompt = self.prompt(request)
+        room = self.engine.context - 1
+        ahead = GenerateRequest(prompt[:room], owner=request.owner, salt=request.salt, idle=True)
+        for _ in self.engine.generate(ahead):
+            yield None
+
+    def open(self, request: ChatRequest | GenerateRequest) -> Iterator[ChatItem | Step | None]:
+        """`chat`, or the engine's `generate`, as the request wants."""
+        if isinstance(request, ChatRequest):
+            return self.chat(request)
+        return self.engine.open(request)
+
+    def metrics(self) -> dict[str, int]:
+        """The engine's counts."""
+        return self.engine.metrics()
+
+    def _replied(self, request: ChatRequest, prompt: Sequence[int], steps: Iterator[Step]) -> Iterator[ChatItem | None]:
+        replies = [_Reply(_reading(request)) for _ in range(request.n)]
         for step in steps:
-            if step.logprob is not None:
-                logprobs.append(step.logprob)
-            shown = reply.add(step.text) if step.text else ()
-            yield from shown
+            reply = replies[step.index]
+            shown = reply.take(step)
+            yield from shown if not step.index else [replace(delta, reply=step.index) for delta in shown]
             if step.finish is not None and step.usage is not None:
-                yield from reply.finish()
-                told = sampled = None
-                if request.logprobs is not None:
-                    told = _logprobs_dict(self.engine, logprobs)
-                    ids, values = tuple(one.token for one in logprobs), tuple(one.logprob for one in logprobs)
-                    sampled = (tuple(prompt), ids, values, frozenset(self.engine.tokenizer.ends))
-                finish = "tool_calls" if reply.calls and step.finish == "stop" else step.finish
-                yield ChatReply(reply.content, reply.calls, finish, step.usage, told, sampled)
+                for delta in reply.reading.finish():
+                    yield replace(delta, reply=step.index)
+                self._spoken.remember(request.owner, reply.reading, reply.text, reply.tokens)
+                yield self._whole(request, prompt, reply, step)
             elif not shown:
                 yield None
+
+    def _whole(self, request: ChatRequest, prompt: Sequence[int], reply: _Reply, last: Step) -> ChatReply:
+        told = sampled = None
+        if request.logprobs is not None:
+            told = _logprobs_dict(self.engine, reply.logprobs)
+            ids, values = tuple(one.token for one in reply.logprobs), tuple(one.logprob for one in reply.logprobs)
+            sampled = (tuple(prompt), ids, values, frozenset(self.engine.tokenizer.ends))
+        reading = reply.reading
+        finish = "tool_calls" if reading.calls and last.finish == "stop" else last.finish or "stop"
+        usage = last.usage or StepUsage(len(prompt))
+        return ChatReply(reading.content, reading.calls, finish, usage, told, sampled, last.index)
 
     def _form(self, request: ChatRequest) -> _Form:
         if request.choices is not None:
@@ -222,88 +237,30 @@ class ChatModel:
         return found
 
 
-class _Text:
-    """A reply that is text and nothing else."""
+class _Reply:
+    """One of a request's replies on its way."""
 
-    calls: tuple[ToolCall, ...] = ()
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.text = ""
+        self.tokens: list[int] = []
+        self.logprobs: list[TokenLogprob] = []
 
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-
-    @property
-    def content(self) -> str | None:
-        return "".join(self._parts)
-
-    def add(self, text: str) -> tuple[ChatDelta, ...]:
-        self._parts.append(text)
-        return (ChatDelta(text),)
-
-    def finish(self) -> tuple[ChatDelta, ...]:
-        return ()
+    def take(self, step: Step) -> tuple[ChatDelta, ...]:
+        if step.token is not None:
+            self.tokens.append(step.token)
+        if step.logprob is not None:
+            self.logprobs.append(step.logprob)
+        self.text += step.text
+        return self.reading.add(step.text) if step.text else ()
 
 
-class _Tools:
-    """A reply in which tools may be called."""
-
-    def __init__(self, names: frozenset[str]) -> None:
-        self._stream = ToolCallStream(names)
-        self.content: str | None = ""
-        self.calls: tuple[ToolCall, ...] = ()
-
-    def add(self, text: str) -> tuple[ChatDelta, ...]:
-        shown = self._stream.add(text)
-        return (ChatDelta(shown),) if shown else ()
-
-    def finish(self) -> tuple[ChatDelta, ...]:
-        rest, parsed = self._stream.finish()
-        self.content, self.calls = parsed.content, parsed.calls
-        text = (ChatDelta(rest),) if rest else ()
-        return text + tuple(
-            ChatDelta(call.arguments, "tool", index, call.name) for index, call in enumerate(self.calls)
-        )
-
-
-class _Forced:
-    """A reply that is one call: ``{"name": "...", "arguments": {...}}``, as the grammar writes it."""
-
-    _HEAD = re.compile(r'\s*\{"name":\s*("(?:[^"\\]|\\.)*"),\s*"arguments":\s*(?=\S)')
-
-    def __init__(self) -> None:
-        self._id = new_id()
-        self._name: str | None = None
-        self._held = ""
-        self._arguments: list[str] = []
-
-    @property
-    def content(self) -> str | None:
-        return None if self._name is not None else self._held
-
-    @property
-    def calls(self) -> tuple[ToolCall, ...]:
-        if self._name is None:
-            return ()
-        return (ToolCall(self._id, self._name, "".join(self._arguments)),)
-
-    def add(self, text: str) -> tuple[ChatDelta, ...]:
-        self._held += text
-        first = None
-        if self._name is None:
-            head = self._HEAD.match(self._held)
-            if head is None:
-                return ()
-            first = self._name = json.loads(head[1])
-            self._held = self._held[head.end() :]
-        # The last brace so far may be the call's own; it is shown when more comes after it.
-        piece, self._held = self._held[:-1], self._held[-1:]
-        if not piece and first is None:
-            return ()
-        self._arguments.append(piece)
-        return (ChatDelta(piece, "tool", 0, first),)
-
-    def finish(self) -> tuple[ChatDelta, ...]:
-        if self._name is None:  # cut before it had a name
-            return (ChatDelta(self._held),) if self._held else ()
-        return ()
+def _reading(request: ChatRequest) -> Reading:
+    if _forced(request):
+        return ForcedReply()
+    if request.tools and request.tool_choice == "auto" and request.choices is None and request.schema is None:
+        return ToolsReply(_names(request.tools))
+    return TextReply()
 
 
 def _forced(request: ChatRequest) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NoReturn
 
 from ...core.errors import ConfigError
@@ -26,6 +27,9 @@ To call a function, answer with nothing but its name and arguments as JSON betwe
 {{"name": "function name", "arguments": {{"argument": "value"}}}}
 </tool_call>
 If no function is needed, answer in plain words."""
+
+SHARED_SYSTEM = "You take part in a conversation of several."
+SHARED_PROMPT = "This is the conversation so far."
 
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # marks for training, which mean nothing here
 
@@ -100,6 +104,7 @@ class ChatTemplate:
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         speaker: str | None = None,
+        shared_first: bool = False,
     ) -> str:
         """The prompt, up to where the model's reply begins.
 
@@ -109,6 +114,8 @@ class ChatTemplate:
             tools: OpenAI tool dicts.
             speaker: Name of the agent that is to reply. Where the template knows no tools, what other agents called is
                 told as theirs; otherwise the model would go on calling in its own name.
+            shared_first: Tells the conversation first, the same to each speaker, and then who it is and what it may
+                call.
 
         Raises:
             ConfigError: If the template refuses the conversation whatever form it has.
@@ -116,6 +123,8 @@ class ChatTemplate:
         from jinja2 import TemplateError
 
         turns = plain_turns(messages, self._guard)
+        if shared_first:
+            return self._rendered(_shared_first(turns, system, tools, self._guard, speaker), ())
         if system:
             turns.insert(0, Turn("system", self._guard(system)))
         turns = _with_names(turns)
@@ -130,6 +139,19 @@ class ChatTemplate:
                 refusal = refusal or error
         raise ConfigError(f"the model's chat template refuses this conversation: {refusal}") from refusal
 
+    @cached_property
+    def reply_head(self) -> str:
+        """What a prompt has between the last turn and the reply; nothing where that can't be told."""
+        from jinja2 import TemplateError
+
+        asked = [{"role": "user", "content": "Hi"}]
+        try:
+            without = self._template.render(messages=asked, tools=None, add_generation_prompt=False, **self._words)
+            whole = self._template.render(messages=asked, tools=None, add_generation_prompt=True, **self._words)
+        except (TemplateError, TypeError):
+            return ""
+        return whole.removeprefix(without) if whole.startswith(without) else ""
+
     def _rendered(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]]) -> str:
         return self._template.render(
             messages=[_as_dict(turn) for turn in turns],
@@ -137,6 +159,24 @@ class ChatTemplate:
             add_generation_prompt=True,
             **self._words,
         )
+
+
+def _shared_first(
+    turns: Sequence[Turn], system: str | None, tools: Sequence[Mapping[str, Any]], guard: Callable[[str], str],
+    speaker: str | None,
+) -> list[Turn]:  # fmt: skip
+    """Two turns: the conversation as a play, in the same words for each speaker, and what is the speaker's own."""
+    lines = [SHARED_PROMPT]
+    for turn in turns:
+        name = turn.name or (speaker if turn.role == "assistant" and speaker else turn.role)
+        calls = "; ".join(f"{called} with {arguments}" for _, called, arguments in turn.calls)
+        said = f"{turn.content} (calls {calls})".strip() if calls else turn.content
+        lines.append(f"{guard(name)}: {said}")
+    own = [guard(system)] if system else []
+    if tools:
+        own.append(TOOLS_PROMPT.format(tools="\n".join(guard(_tojson(tool.get("function", tool))) for tool in tools)))
+    own.append(f"You are {guard(speaker)}. Say what {guard(speaker)} says next." if speaker else "Say what comes next.")
+    return [Turn("system", SHARED_SYSTEM), Turn("user", "\n\n".join([*lines, *own]))]
 
 
 def plain_turns(messages: Sequence[Mapping[str, Any]], guard: Callable[[str], str]) -> list[Turn]:

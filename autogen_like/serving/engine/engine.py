@@ -172,6 +172,11 @@ class Engine:
         finally:
             self._closed(outbox)
 
+    def open(self, request: GenerateRequest) -> Iterator[Step | None]:
+        """`generate` for `AsyncEngine`: None instead of empty steps."""
+        for step in self.generate(request):
+            yield step if step.token is not None or step.finish is not None else None
+
     def _added(self, request: GenerateRequest) -> Outbox:
         room = self.context - len(request.prompt)
         if room < 1:

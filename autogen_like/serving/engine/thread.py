@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
@@ -63,15 +63,23 @@ class EngineThread(Generic[E]):
         self._lock = threading.Lock()
         self._jobs: SimpleQueue[_Job[E, Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._named: dict[Hashable, _Job[E, Any]] = {}
 
     @property
     def engine(self) -> E | None:
         """The engine; None until the first job."""
         return self._engine
 
-    async def stream(self, work: Callable[[E], Iterator[T]]) -> AsyncGenerator[T, None]:
-        """What a generator gives that runs in the thread. Leaving the stream early closes it before its next item."""
+    async def stream(self, work: Callable[[E], Iterator[T]], *, name: Hashable = None) -> AsyncGenerator[T, None]:
+        """What a generator gives that runs in the thread. Leaving the stream early closes it before its next item.
+
+        Args:
+            work: Makes the generator.
+            name: What `cancel` may call it.
+        """
         job = _Job(work)
+        if name is not None:
+            self._named[name] = job
         self._start()
         self._jobs.put(job)
         try:
@@ -81,6 +89,16 @@ class EngineThread(Generic[E]):
                 yield item
         finally:
             job.cancelled.set()
+            if name is not None and self._named.get(name) is job:
+                del self._named[name]
+
+    def cancel(self, name: Hashable) -> bool:
+        """Ends the stream of this name before its next item; False where there is none."""
+        job = self._named.get(name)
+        if job is None:
+            return False
+        job.cancelled.set()
+        return True
 
     def close(self) -> None:
         """Ends what the thread is doing, and frees the engine. A later job starts it again."""
@@ -108,7 +126,9 @@ class EngineThread(Generic[E]):
                 job = self._jobs.get()
                 if job is None:
                     open_ = False
-                elif not job.cancelled.is_set():
+                elif job.cancelled.is_set():
+                    job.put(_END)
+                else:
                     self._begin(job, working)
                 del job  # or the thread would hold what the last job held until the next comes
             for job, items in list(working.items()):
