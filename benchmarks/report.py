@@ -50,6 +50,7 @@ def rows(turns: Sequence[int], far: int) -> list[Row]:
         *(Row(f"group_{n}", f"group of five, ms a turn, {n:,} turns", 3, 0.08, 0.45) for n in turns if n <= last),
         Row("tool", "one tool run, ms, agent reused", 3, 0.15, 0.333),
         Row("tool_built", "one tool run, ms, agent built for it", 3, 0.25),
+        Row("chunk", "one streamed chunk, us", 2, 4, 0.6),
         Row("concurrent", "500 tool runs at once, runs/s", 0, 6000, 3.4, more=True),
         Row("waiting", "1,000 conversations, model 3 x 1 s, s", 2, 3.3),
         Row("memory", "further turn of two, bytes beside text", 0, 0.6 * 1024),

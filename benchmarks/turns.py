@@ -149,7 +149,7 @@ def compete(contestants: dict[Contestant, Path], options: argparse.Namespace) ->
                 "waiting": 0 if number else options.waiting,  # takes its time, and varies little
             }
             if options.quick:
-                plan |= {"runs": 3, "concurrent": 3, "further": 20, "spend": 0}
+                plan |= {"runs": 3, "chunks": 10, "concurrent": 3, "further": 20, "spend": 0}
             try:
                 rounds[contestant].append(measured(contestant, python, plan))
             except (OSError, Failed) as error:  # one that fails takes nobody else's numbers with it

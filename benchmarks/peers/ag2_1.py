@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 
 from ag2 import Agent
-from ag2.events import ModelMessage, ModelResponse, ToolCallEvent, ToolCallsEvent, ToolResultsEvent
+from ag2.events import ModelMessage, ModelMessageChunk, ModelResponse, ToolCallEvent, ToolCallsEvent, ToolResultsEvent
 from ag2.knowledge import MemoryKnowledgeStore
 from ag2.network import Hub, HubClient, LocalLink
+from ag2.stream import MemoryStream
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 
 class Config:
@@ -108,5 +109,27 @@ def tool() -> Run:
     return run
 
 
+def stream(chunks: int) -> Streamed:
+    async def respond(messages, context, **_):
+        for _ in range(chunks):
+            await context.send(ModelMessageChunk(CHUNK))
+        return ModelResponse(ModelMessage(CHUNK * chunks))
+
+    ada = Agent("ada", "You talk.", config=Config(respond))
+
+    async def job() -> int:
+        seen = []
+        events = MemoryStream()
+
+        @events.where(ModelMessageChunk).subscribe(sync_to_thread=False)
+        def see(chunk):
+            seen.append(chunk)
+
+        await ada.ask(QUESTION, stream=events)
+        return len(seen)
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, group, tool))
+    main(Contestant(two, group, tool, stream))

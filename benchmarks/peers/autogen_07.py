@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import FunctionCall
 from autogen_core.models import ChatCompletionClient, CreateResult, FunctionExecutionResultMessage, RequestUsage
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 CALL = [FunctionCall(id="c", name="add", arguments='{"a": 1, "b": 2}')]
 INFO = {
@@ -23,7 +24,8 @@ INFO = {
 
 
 class Instant(ChatCompletionClient):
-    def __init__(self, delay: float = 0, reply=lambda _: say()):
+    def __init__(self, delay: float = 0, reply=lambda _: say(), chunks: int = 1):
+        self.chunks = chunks
         self._delay, self._reply, self._usage = delay, reply, RequestUsage(prompt_tokens=0, completion_tokens=0)
 
     async def create(self, messages, **_):
@@ -34,7 +36,9 @@ class Instant(ChatCompletionClient):
         return CreateResult(finish_reason=reason, content=content, usage=self._usage, cached=False)
 
     async def create_stream(self, messages, **more):
-        yield await self.create(messages, **more)
+        for _ in range(self.chunks):
+            yield CHUNK
+        yield CreateResult(finish_reason="stop", content=CHUNK * self.chunks, usage=self._usage, cached=False)
 
     async def close(self):
         pass
@@ -95,5 +99,15 @@ def tool() -> Run:
     return run
 
 
+def stream(chunks: int) -> Streamed:
+    ada = AssistantAgent("ada", Instant(chunks=chunks), system_message="You talk.", model_client_stream=True)
+
+    async def job() -> int:
+        events = ada.run_stream(task=QUESTION)
+        return len([event async for event in events if isinstance(event, ModelClientStreamingChunkEvent)])
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, group, tool, overlap=False))
+    main(Contestant(two, group, tool, stream, overlap=False))

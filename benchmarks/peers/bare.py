@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 
 async def model(messages: list[dict[str, str]], delay: float = 0) -> str:
@@ -59,5 +60,16 @@ def tool() -> Run:
     return run
 
 
+def stream(chunks: int) -> Streamed:
+    async def model() -> AsyncIterator[str]:
+        for _ in range(chunks):
+            yield CHUNK
+
+    async def job() -> int:
+        return len([piece async for piece in model()])
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, group, tool))
+    main(Contestant(two, group, tool, stream))

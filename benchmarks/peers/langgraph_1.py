@@ -10,12 +10,12 @@ import asyncio
 import warnings
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import create_react_agent
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 CALL = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c", "type": "tool_call"}
 
@@ -100,5 +100,25 @@ def tool() -> Run:
     return run
 
 
+class InPieces(Instant):
+    chunks: int = 1
+
+    async def _astream(self, messages, stop=None, run_manager=None, **_):
+        for _ in range(self.chunks):
+            yield ChatGenerationChunk(message=AIMessageChunk(CHUNK))
+
+
+def stream(chunks: int) -> Streamed:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ada = create_react_agent(InPieces(chunks=chunks), [], prompt="You talk.")
+
+    async def job() -> int:
+        asked = {"messages": [HumanMessage(QUESTION)]}
+        return len([1 async for piece, _ in ada.astream(asked, stream_mode="messages") if piece.content])
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, group, tool))
+    main(Contestant(two, group, tool, stream))

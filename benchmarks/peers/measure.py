@@ -5,6 +5,8 @@ A contestant's script makes *jobs*, functions that do the work once, and leaves 
 
 - ``two(turns, delay)``: two agents speak in turn, each seeing all that was said; the job gives that many messages.
 - ``group(turns, agents)``: the same with a team of agents that speak one after the other.
+- ``stream(chunks)``: an agent is asked, and its model answers in that many pieces of text, each of which the program
+  gets; the job gives their number.
 - ``tool()``: an agent with one tool, made of a function that is there before; each call of the job is a run of its own:
   a question, the model calls the tool, the tool runs, the model answers.
 """
@@ -26,9 +28,11 @@ from dataclasses import dataclass
 
 Job = Callable[[], Awaitable[Sequence[object]]]
 Run = Callable[[], Awaitable[str]]
+Streamed = Callable[[], Awaitable[int]]
 
 QUESTION = "1 + 2?"
 CHARACTERS = 200
+CHUNK = " word"
 WAIT = 1.0
 WAITS = 3
 PATIENCE = 60.0
@@ -53,6 +57,7 @@ class Contestant:
     two: Callable[[int, float], Job]
     group: Callable[[int, int], Job | Awaitable[Job]] | None
     tool: Callable[[], Run]
+    stream: Callable[[int], Streamed] | None = None
     overlap: bool = True
 
 
@@ -63,6 +68,7 @@ class Plan:
     Attributes:
         turns: Lengths of the conversations.
         runs: How many runs with a tool.
+        chunks: Pieces of a streamed reply.
         concurrent: How many runs at once.
         waiting: How many conversations at once whose model takes a second; 0 leaves it out.
         further: Turns between the two lengths whose memory is compared.
@@ -71,6 +77,7 @@ class Plan:
 
     turns: tuple[int, ...]
     runs: int = 300
+    chunks: int = 2000
     concurrent: int = 500
     waiting: int = 0
     further: int = 300
@@ -99,6 +106,8 @@ async def measure(contestant: Contestant, plan: Plan) -> dict[str, float]:
             found[f"group_{turns}"] = await per_turn(team(5), turns, plan.spend)
     found["tool"] = await tool_runs(contestant.tool, plan.runs, reuse=True)
     found["tool_built"] = await tool_runs(contestant.tool, plan.runs, reuse=False)
+    if contestant.stream:
+        found["chunk"] = await per_chunk(contestant.stream, plan.chunks)
     found["concurrent"] = await concurrent(contestant, plan.concurrent)
     found["memory"] = await memory(two, plan.further)
     if group:
@@ -134,6 +143,20 @@ async def tool_runs(tool: Callable[[], Run], runs: int, *, reuse: bool) -> float
     for _ in range(runs):
         await (run if reuse else tool())()
     return (clock() - start) / runs * 1e3
+
+
+async def per_chunk(stream: Callable[[int], Streamed], chunks: int) -> float:
+    """Microseconds of CPU a piece of a streamed reply; what a reply in one piece costs is taken off."""
+
+    async def once(pieces: int) -> float:
+        job = stream(pieces)
+        gc.collect()
+        start = clock()
+        assert await job() == pieces
+        return clock() - start
+
+    await once(chunks)  # warm
+    return statistics.median([await once(chunks) - await once(1) for _ in range(5)]) / (chunks - 1) * 1e6
 
 
 async def concurrent(contestant: Contestant, count: int) -> float:

@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import asyncio
 
-from agent_framework import Agent, BaseChatClient, ChatResponse, Content, FunctionInvocationLayer, Message, tool
+from agent_framework import (
+    Agent,
+    BaseChatClient,
+    ChatResponse,
+    ChatResponseUpdate,
+    Content,
+    FunctionInvocationLayer,
+    Message,
+    tool,
+)
 from agent_framework.observability import disable_instrumentation
 from agent_framework.orchestrations import GroupChatBuilder
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 disable_instrumentation()
 
 
 class Instant(FunctionInvocationLayer, BaseChatClient):
-    def __init__(self, delay: float = 0, adds: bool = False):
+    def __init__(self, delay: float = 0, adds: bool = False, chunks: int = 1):
         super().__init__()
-        self.delay, self.adds = delay, adds
+        self.delay, self.adds, self.chunks = delay, adds, chunks
 
     def _inner_get_response(self, *, messages, stream, options, **_):
         if not stream:
             return self.respond(messages)
-        return self._build_response_stream(self.updates(messages))
+        return self._build_response_stream(self.updates())
 
     async def respond(self, messages):
         if self.delay:
@@ -37,6 +46,10 @@ class Instant(FunctionInvocationLayer, BaseChatClient):
         else:
             content = Content.from_function_call("c", "add", arguments='{"a": 1, "b": 2}')
         return ChatResponse(messages=Message("assistant", [content]))
+
+    async def updates(self):
+        for _ in range(self.chunks):
+            yield ChatResponseUpdate(contents=[Content.from_text(CHUNK)], role="assistant")
 
 
 def two(turns: int, delay: float) -> Job:
@@ -87,5 +100,14 @@ def run_tool() -> Run:
     return run
 
 
+def stream(chunks: int) -> Streamed:
+    ada = Agent(Instant(chunks=chunks), "You talk.", name="ada")
+
+    async def job() -> int:
+        return len([update async for update in ada.run(QUESTION, stream=True) if update.text])
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, group, run_tool))
+    main(Contestant(two, group, run_tool, stream))

@@ -10,17 +10,24 @@ import asyncio
 
 from agents import Agent, ModelResponse, RunConfig, Runner, Usage, function_tool, set_tracing_disabled
 from agents.models.interface import Model
-from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
+from openai.types.responses import (
+    Response,
+    ResponseCompletedEvent,
+    ResponseFunctionToolCall,
+    ResponseOutputMessage,
+    ResponseOutputText,
+    ResponseTextDeltaEvent,
+)
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 set_tracing_disabled(True)
 QUIET = RunConfig(tracing_disabled=True)
 
 
 class Instant(Model):
-    def __init__(self, delay: float = 0, adds: bool = False):
-        self.delay, self.adds = delay, adds
+    def __init__(self, delay: float = 0, adds: bool = False, chunks: int = 1):
+        self.delay, self.adds, self.chunks = delay, adds, chunks
 
     async def get_response(self, system_instructions, input, *_, **__):  # noqa: A002
         if self.delay:
@@ -35,8 +42,16 @@ class Instant(Model):
             )
         return ModelResponse([output], Usage(), None)
 
-    def stream_response(self, *_, **__):
-        raise NotImplementedError
+    async def stream_response(self, *_, **__):
+        where = {"content_index": 0, "item_id": "m", "output_index": 0, "logprobs": []}
+        for number in range(self.chunks):
+            yield ResponseTextDeltaEvent(
+                delta=CHUNK, sequence_number=number, type="response.output_text.delta", **where
+            )
+        whole = Response.model_construct(id="r", output=[words(CHUNK * self.chunks)], usage=None)
+        yield ResponseCompletedEvent.model_construct(
+            response=whole, sequence_number=self.chunks, type="response.completed"
+        )
 
 
 def words(text: str) -> ResponseOutputMessage:
@@ -78,5 +93,16 @@ def tool() -> Run:
     return run
 
 
+def stream(chunks: int) -> Streamed:
+    ada = Agent("ada", instructions="You talk.", model=Instant(chunks=chunks))
+
+    async def job() -> int:
+        events = Runner.run_streamed(ada, QUESTION, run_config=QUIET).stream_events()
+        raw = [event.data async for event in events if event.type == "raw_response_event"]
+        return len([data for data in raw if isinstance(data, ResponseTextDeltaEvent)])
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, None, tool))
+    main(Contestant(two, None, tool, stream))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from autogen_like import AssistantAgent, GroupChat, GroupChatManager, MaxMessages, Message, ScriptedModel, ToolCall
-from autogen_like.models.client import ModelRequest, ModelResponse
+from autogen_like.core.events import TextDelta
+from autogen_like.models.client import Delta, ModelRequest, ModelResponse, StreamItem
 from autogen_like.tools.tool import FunctionTool
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 CALL = ModelResponse(None, (ToolCall("c", "add", '{"a": 1, "b": 2}'),), model="scripted")
 
@@ -70,5 +71,25 @@ def tool() -> Run:
     return run
 
 
+class InPieces(ScriptedModel):
+    def __init__(self, chunks: int) -> None:
+        super().__init__([])
+        self.chunks = chunks
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[StreamItem]:
+        for _ in range(self.chunks):
+            yield Delta(CHUNK)
+        yield ModelResponse(CHUNK * self.chunks, model="scripted")
+
+
+def stream(chunks: int) -> Streamed:
+    ada = AssistantAgent("ada", "You talk.", llm_config=InPieces(chunks))
+
+    async def job() -> int:
+        return len([event async for event in ada.run(message=QUESTION) if isinstance(event, TextDelta)])
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, group, tool))
+    main(Contestant(two, group, tool, stream))

@@ -12,7 +12,7 @@ from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolRetu
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.usage import RequestUsage
 
-from measure import QUESTION, Contestant, Job, Run, main, say
+from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
 
 
 def model(delay: float = 0, reply=lambda _: TextPart(say())) -> FunctionModel:
@@ -63,5 +63,19 @@ def tool() -> Run:
     return run
 
 
+def stream(chunks: int) -> Streamed:
+    async def respond(messages, info):
+        for _ in range(chunks):
+            yield CHUNK
+
+    ada = Agent(FunctionModel(stream_function=respond), name="ada", instructions="You talk.")
+
+    async def job() -> int:
+        async with ada.run_stream(QUESTION) as result:
+            return len([piece async for piece in result.stream_text(delta=True, debounce_by=None)])
+
+    return job
+
+
 if __name__ == "__main__":
-    main(Contestant(two, None, tool))
+    main(Contestant(two, None, tool, stream))
