@@ -139,7 +139,8 @@ class SelectiveToolbox:
         if registry.chosen is None:
             registry.chosen = self.chooses()
         for name in registry.take(conversation.transcript.messages, caller, listed):
-            moment.tell(name)
+            if registry.used[name] >= conversation.began:  # what an earlier chat registered was told then
+                moment.tell(name)
         return moment
 
     def schemas(self, conversation: str = "") -> Sequence[Mapping[str, Any]]:

@@ -172,7 +172,7 @@ async def test_states_of_a_flow_share_what_was_registered():
 
 @pytest.mark.parametrize("layout", ["native", "inline"])
 async def test_an_mcp_server_s_tools_are_registered_like_others(layout):
-    async with McpTools([sys.executable, str(PLANETS)], prefix="space_") as server:
+    async with McpTools([sys.executable, str(PLANETS)], prefix="space_", connect_timeout=120) as server:
         box = SelectiveToolbox([server, *tools(3)], layout=layout)
         arguments = {"planet": "Mars"}
         name = "space_count_moons"
