@@ -131,6 +131,13 @@ if TYPE_CHECKING:
     from .core.transcript import View as View
     from .core.usage import Usage as Usage
     from .core.usage import UsageLedger as UsageLedger
+    from .ecoact.costs import Prices as Prices
+    from .ecoact.costs import Workload as Workload
+    from .ecoact.events import ToolRegistered as ToolRegistered
+    from .ecoact.events import ToolUnregistered as ToolUnregistered
+    from .ecoact.reasoning import DFSDT as DFSDT
+    from .ecoact.reasoning import ReAct as ReAct
+    from .ecoact.toolbox import SelectiveToolbox as SelectiveToolbox
     from .groupchat.group import GroupChat as GroupChat
     from .groupchat.manager import GroupChatManager as GroupChatManager
     from .models.cache import Cached as Cached
@@ -337,6 +344,13 @@ _MODULES = {
     "View": "autogen_like.core.transcript",
     "Usage": "autogen_like.core.usage",
     "UsageLedger": "autogen_like.core.usage",
+    "Prices": "autogen_like.ecoact.costs",
+    "Workload": "autogen_like.ecoact.costs",
+    "ToolRegistered": "autogen_like.ecoact.events",
+    "ToolUnregistered": "autogen_like.ecoact.events",
+    "DFSDT": "autogen_like.ecoact.reasoning",
+    "ReAct": "autogen_like.ecoact.reasoning",
+    "SelectiveToolbox": "autogen_like.ecoact.toolbox",
     "GroupChat": "autogen_like.groupchat.group",
     "GroupChatManager": "autogen_like.groupchat.manager",
     "Cached": "autogen_like.models.cache",
