@@ -150,13 +150,10 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
         register = super().register_for_execution(name)
 
         def registered(function: F) -> F:
-            before = set(super(ConversableAgent, self).function_map)
             found = register(function)
-            added = set(super(ConversableAgent, self).function_map) - before
-            called = str(name or getattr(function, "_name", None) or getattr(function, "__name__", ""))
-            origin = getattr(function, "function", function)
-            for one in added or {called}:
-                self._executed[one] = self._wrap_function(origin)
+            plain = getattr(function, "function", function)  # a tool's, or the function itself
+            called = name or getattr(function, "_name", None) or getattr(function, "name", None) or plain.__name__
+            self._executed[str(called)] = self._wrap_function(plain)
             return found
 
         return registered
