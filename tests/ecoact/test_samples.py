@@ -90,7 +90,7 @@ def test_the_replay_prints_every_method_at_every_number_of_tools(tmp_path):
     done = start("replay.py", "--discount", "1", "0.1", AUTOGEN_LIKE_DATA=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\nauto  ") == 2
-    assert len(done.stdout.splitlines()) == 23
+    assert len(done.stdout.splitlines()) == 25
     missing = start("replay.py")
     assert (missing.returncode, "AUTOGEN_LIKE_DATA" in missing.stderr) == (1, True)
 
