@@ -6,8 +6,11 @@ prepared, MariaDB's sessions are read-only and short. Give MariaDB a user that m
 
 from __future__ import annotations
 
+import bisect
+import math
 import re
 import sqlite3
+from collections import Counter
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -150,21 +153,55 @@ def shown(rows: list[tuple[Any, ...]]) -> str:
 
 
 def reward(found: list[tuple[Any, ...]], gold: list[tuple[Any, ...]]) -> float:
-    """How well rows agree with the right ones, after InterCode: the overlap of the two as multisets, times the order's.
+    """How well rows agree with the right ones, as InterCode counts it: 1 is success.
+
+    The overlap of the two as multisets, times the rank correlation (Kendall's tau-b) of the rows that both have, in the
+    order that each has them in; not times that where it isn't defined, as with one row. Rounded to 2 places.
 
     Args:
         found: The rows that were found.
         gold: The right rows.
     """
     left, right = [str(row) for row in found], [str(row) for row in gold]
-    if not left and not right:
+    both = Counter(left) & Counter(right)
+    union = (Counter(left) | Counter(right)).total()
+    if not union:
         return 1.0
-    both = [row for row in dict.fromkeys(left) for _ in range(min(left.count(row), right.count(row)))]
-    if not both:
-        return 0.0
-    overlap = len(both) / (len(left) + len(right) - len(both))
-    places = [(left.index(row), right.index(row)) for row in dict.fromkeys(both)]
-    pairs = [(one, other) for index, one in enumerate(places) for other in places[index + 1 :]]
-    agree = sum((one[0] - other[0]) * (one[1] - other[1]) > 0 for one, other in pairs)
-    tau = (2 * agree - len(pairs)) / len(pairs) if pairs else 1.0
-    return overlap * (tau + 1) / 2
+    overlap = both.total() / union
+    tau = kendall(_within(left, both), _within(right, both))
+    return overlap if tau is None else round(tau * overlap, 2)
+
+
+def _within(rows: list[str], counts: Counter[str]) -> list[str]:
+    """The rows that are counted, as often as that, in their order."""
+    left = counts.copy()
+    kept = []
+    for row in rows:
+        if left[row] > 0:
+            left[row] -= 1
+            kept.append(row)
+    return kept
+
+
+def kendall(one: list[str], other: list[str]) -> float | None:
+    """Kendall's tau-b of two lists, pair by pair; None where all of a list is the same.
+
+    Args:
+        one: The first list.
+        other: The second, as long.
+    """
+    pairs = sorted(zip(one, other, strict=True))
+    every = math.comb(len(pairs), 2)
+    same_one, same_other, same_both = (
+        sum(math.comb(count, 2) for count in Counter(values).values()) for values in (one, other, pairs)
+    )
+    scale = (every - same_one) * (every - same_other)
+    if not scale:
+        return None
+    seen: list[str] = []
+    discordant = 0
+    for _, value in pairs:  # those before with a larger value go the other way
+        at = bisect.bisect_right(seen, value)
+        discordant += len(seen) - at
+        seen.insert(at, value)
+    return (every - same_one - same_other + same_both - 2 * discordant) / math.sqrt(scale)

@@ -1,9 +1,9 @@
 """A question is answered in SQL by a state machine: Init, Observe, Solve, Verify, Error, End, as in StateFlow's paper.
 
-python samples/stateflow_sql.py [--model NAME_OR_GGUF] [--oracle] [--database mysql://...] [--question TEXT]
-    [--svg FILE]
+python samples/stateflow_sql.py [--model NAME_OR_GGUF] [--oracle] [--mariadb | --database mysql://...]
+    [--question TEXT] [--svg FILE]
 
-SQLite with a few rivers is the database, unless a MariaDB server is named. With --oracle fixed words take the model's
+A few rivers are the database: in SQLite, or with --mariadb in a server started for it; or a server is named. With --oracle fixed words take the model's
 place, a mistake among them; small models rarely come further than the limit of turns, which is what it is for.
 """
 
@@ -12,11 +12,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from _model import llm_config
-from stateflow_databases import Database, MariaDb, Sqlite, reward, shown
+from stateflow_databases import RIVERS, Database, MariaDb, Sqlite, reward, shown
+from stateflow_mariadb import server
 
 from autogen_like import AutogenLikeError, FlowResult, FunctionTool, ScriptedModel
 from autogen_like.stateflow import Context, StateFlow, TransitionTaken, ask, failed, run, says
@@ -108,26 +111,36 @@ async def main(model: Any, database: Database, question: str = QUESTION, gold: s
 
 def start() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a model's name, or the path of a GGUF file; the embedded model by default")
     parser.add_argument("--oracle", action="store_true", help="let fixed words take the model's place")
-    parser.add_argument("--database", help="a MariaDB server: mysql://user:password@host/database")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--mariadb", action="store_true", help="the rivers in a MariaDB server that is started for them")
+    where.add_argument("--database", help="a MariaDB server: mysql://user:password@host/database")
     parser.add_argument("--question", help="another question")
     parser.add_argument("--svg", type=Path, help="where to draw the run (with Graphviz)")
     options = parser.parse_args()
     config = {**llm_config(options.model), "temperature": 0, "max_tokens": 80}
     model = ScriptedModel(list(ORACLE)) if options.oracle else config
-    database = MariaDb(options.database) if options.database else Sqlite()
     gold = GOLD if options.question is None and options.database is None else None
-    try:
+    with opened(options.database, mariadb=options.mariadb) as database:
         result = asyncio.run(main(model, database, options.question or QUESTION, gold))
         flow = machine(model, database)
         if options.svg is not None:
             options.svg.write_text(flow.to_svg(result))
         else:
             print(flow.to_mermaid(result))
-    finally:
-        database.close()
+
+
+@contextmanager
+def opened(url: str | None, *, mariadb: bool) -> Iterator[Database]:
+    """The database that the command line names."""
+    with ExitStack() as stack:
+        if mariadb:
+            url = stack.enter_context(server(f"CREATE DATABASE rivers; USE rivers; {RIVERS}")).format("rivers")
+        database = MariaDb(url) if url else Sqlite()
+        stack.callback(database.close)
+        yield database
 
 
 if __name__ == "__main__":

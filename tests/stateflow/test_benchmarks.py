@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from autogen_like import ScriptedModel
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "stateflow"
 
@@ -69,3 +74,86 @@ def test_prompt_tokens_are_counted_on_recorded_runs(tmp_path: Path):
 def test_without_the_data_it_says_what_is_missing():
     done = start("tokens.py")
     assert (done.returncode, "AUTOGEN_LIKE_DATA" in done.stderr) == (1, True)
+
+
+DUMP = """CREATE DATABASE `zoo`; USE `zoo`;
+CREATE TABLE `animals` (`name` VARCHAR(20), `legs` INT);
+INSERT INTO `animals` VALUES ('stork', 2), ('ant', 6), ('newt', 4);
+"""
+
+
+def asked(question: str, gold: str) -> dict[str, object]:
+    return {
+        "query": question,
+        "gold": gold,
+        "db": "zoo",
+        "hardness": "easy",
+        "db_tables": {"animals": ["name", "legs"]},
+    }
+
+
+@pytest.mark.needs_mariadb
+@pytest.mark.slow
+def test_methods_are_compared_on_the_same_databases_with_the_same_oracle(tmp_path: Path):
+    folder = tmp_path / "intercode_sql"
+    folder.mkdir()
+    solved = recorded("Which one?", ("execute[DESC animals]", "x" * 300), ("submit", "[(3,)]"), reward=1.0)
+    (folder / "react_runs.json").write_text(json.dumps({"0": solved, "1": {**solved, "query": "Which two?"}}))
+    questions = [
+        asked("How many legs has an ant?", "SELECT legs FROM animals WHERE name = 'ant'"),
+        asked("Which has five?", "SELECT name FROM animals WHERE legs = 5"),
+        asked("By legs?", "SELECT name FROM animals ORDER BY legs DESC"),
+        asked("What?", "SELECT nothing FROM animals"),
+    ]
+    (folder / "questions.json").write_text(json.dumps(questions))
+    (folder / "spider_dbs.sql").write_text(DUMP)
+    done = start("compare.py", AUTOGEN_LIKE_DATA=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "1 left out: the right query fails" in lines[1]
+    assert "1 left out: the right query is empty" in lines[2]
+    rows = {line.split()[0]: line.split()[1:] for line in lines[5:]}
+    assert list(rows) == ["stateflow", "react", "plan", "loop"]
+    for row in rows.values():  # one of the two has a mistake on the way
+        assert row[:4] == ["100.0%", "1.000", "4.50", "14.3%"]
+    assert float(rows["react"][-1]) == 1.0
+    assert int(rows["stateflow"][4].replace(",", "")) < int(rows["react"][4].replace(",", ""))
+
+
+@pytest.mark.parametrize(
+    ("reply", "parts"),
+    [
+        ("Thought 1: So.\nAction 1: execute[SELECT 1]\nObservation 1: made up", ("So.", "execute[SELECT 1]")),
+        ("Action: submit", ("", "submit")),
+        ("I wonder.", ("I wonder.", None)),
+        ("Thought: x\nAction: execute[SELECT\n 1]\nThought 2: y", ("x", "execute[SELECT\n 1]")),
+    ],
+)
+def test_reacts_replies_are_parted(reply: str, parts: tuple[str, str | None], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    assert importlib.import_module("baselines").parted(reply) == parts
+
+
+async def test_baselines_submit_or_run_into_their_turns_and_react_is_asked_for_a_missing_action(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    module = importlib.import_module("baselines")
+    guide = module.Guide("a box", "one command", "sh", "Be quick.", "Question: x\n")
+
+    class Box:
+        def __init__(self) -> None:
+            self.done: list[str] = []
+
+        async def act(self, action: str) -> str:
+            self.done.append(action)
+            return "done"
+
+    box = Box()
+    model = ScriptedModel(["I wonder.", "execute[ls]", "Action: submit"])
+    assert await module.react(model, box, "t", guide, 3)
+    assert box.done == ["ls"]
+    assert "Thought 1: I wonder.\nAction 1:" in model.requests[1].messages[0]["content"]
+    assert model.requests[2].messages[0]["content"].endswith("Action 1: execute[ls]\nObservation 1: done\n")
+    for method in module.BASELINES.values():
+        assert not await method(ScriptedModel(lambda _: "hm"), Box(), "t", guide, 2)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autogen_like import ConfigError, ScriptedModel
 
@@ -40,50 +43,15 @@ def sqlite(databases: ModuleType) -> Iterator[object]:
 
 
 @pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real server of its own, with the sample's rivers in it."""
-    folder = tmp_path_factory.mktemp("mariadb")
-    socket = Path("/tmp") / f"autogen-like-{os.getpid()}.sock"  # a socket's path must be short
-    user = ["--user=root"] if os.getuid() == 0 else []
-    data = [f"--datadir={folder}/data", *user]
-    installed = ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", *data]
-    subprocess.run(installed, check=True, capture_output=True, timeout=120)
-    log = (folder / "log").open("w")
-    server = subprocess.Popen(
-        [
-            "/usr/sbin/mariadbd", "--no-defaults", *data, f"--socket={socket}", "--skip-networking",
-            "--lower-case-table-names=1", f"--pid-file={folder}/pid",
-        ],
-        stdout=log,
-        stderr=log,
-    )  # fmt: skip
-    try:
-        import pymysql
-
-        connection = None
-        for _ in range(300):
-            try:
-                connection = pymysql.connect(unix_socket=str(socket), user="root", autocommit=True)
-                break
-            except pymysql.err.OperationalError:
-                time.sleep(0.2)
-        assert connection is not None, (folder / "log").read_text()
-        sys.path.insert(0, str(SAMPLES))
+def mariadb() -> Iterator[str]:
+    """A real server of its own, with the sample's rivers in it. Its user may write: it is the sample that refuses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SAMPLES))
         rivers = importlib.import_module("stateflow_databases").RIVERS
-        sys.path.remove(str(SAMPLES))
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE rivers")
-            cursor.execute("USE rivers")
-            for statement in filter(str.strip, rivers.split(";")):
-                cursor.execute(statement)
-            cursor.execute("CREATE USER reader@localhost IDENTIFIED BY 'a b'")
-            cursor.execute("GRANT SELECT, INSERT ON rivers.* TO reader@localhost")
-        connection.close()
-        yield f"mysql://reader:a%20b@localhost/rivers?unix_socket={socket}"
-    finally:
-        server.terminate()
-        server.wait(60)
-        log.close()
+        started = importlib.import_module("stateflow_mariadb").server
+    more = "CREATE USER writer@localhost IDENTIFIED BY 'a b'; GRANT SELECT, INSERT ON rivers.* TO writer@localhost;"
+    with started(f"CREATE DATABASE rivers; USE rivers; {rivers}", more) as url:
+        yield url.format("rivers").replace("reader@", "writer:a%20b@")
 
 
 async def test_the_oracle_comes_to_success_with_a_mistake_on_the_way(sql, sqlite, capsys):
@@ -147,8 +115,21 @@ def test_results_are_cut_and_rewarded_by_rows_and_order(databases):
     assert reward([], []) == 1
     assert reward([(1,)], []) == 0
     assert reward([(1,), (2,)], [(1,), (2,)]) == 1
-    assert reward([(2,), (1,)], [(1,), (2,)]) == 0
+    assert reward([(1,)] * 3, [(1,)] * 3) == 1  # all the same: there is no order
+    assert reward([(2,), (1,)], [(1,), (2,)]) == -1
     assert reward([(1,), (2,)], [(1,), (3,)]) == pytest.approx(1 / 3)
+    assert reward([(1,), (2,), (3,), (9,)], [(1,), (3,), (2,)]) == 0.25  # 3 of 4 rows, a third of the order
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("abcde")), max_size=12))
+def test_the_rank_correlation_is_that_of_counting_all_pairs(pairs: list[tuple[str, str]]):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SAMPLES))
+        kendall = importlib.import_module("stateflow_databases").kendall
+    signs = [((a > c) - (a < c), (b > d) - (b < d)) for (a, b), (c, d) in combinations(pairs, 2)]
+    scale = math.sqrt(sum(x != 0 for x, _ in signs) * sum(y != 0 for _, y in signs))
+    expected = sum(x * y for x, y in signs) / scale if scale else None
+    assert kendall([a for a, _ in pairs], [b for _, b in pairs]) == pytest.approx(expected)
 
 
 @pytest.mark.needs_mariadb
@@ -178,6 +159,30 @@ def test_mariadb_only_reads(mariadb: str, databases: ModuleType, sql: ModuleType
         assert database.rows("SELECT COUNT(*) FROM rivers") == [(5,)]
     finally:
         database.close()
+
+
+@pytest.mark.needs_mariadb
+@pytest.mark.slow
+def test_a_server_started_for_the_sample_takes_names_in_any_case_and_is_gone_afterwards(
+    databases: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(str(SAMPLES))
+    server = importlib.import_module("stateflow_mariadb").server
+    with server("CREATE DATABASE d; USE d; CREATE TABLE `Thing` (a INT); INSERT INTO Thing VALUES (1);") as url:
+        database = databases.MariaDb(url.format("d"))
+        assert database.rows("SELECT a FROM THING") == [(1,)]
+        database.close()
+        folder = Path(url.partition("unix_socket=")[2]).parent
+        assert folder.is_dir()
+    assert not folder.exists()
+    with pytest.raises(ConfigError, match=r"(?s)mariadb failed: .*ERROR 1064"), server("CREATE NONSENSE"):
+        pass
+
+
+def test_without_mariadb_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(SAMPLES))
+    with pytest.raises(ConfigError, match="apt-get install mariadb-server"):
+        importlib.import_module("stateflow_mariadb").program("no-such-program")
 
 
 def test_a_database_that_is_not_named_right_is_said(databases: ModuleType):
