@@ -19,6 +19,7 @@ from autogen_like import (
     FunctionTool,
     GroupChat,
     GroupChatManager,
+    Leased,
     ModelResponse,
     Run,
     ScriptedModel,
@@ -139,9 +140,13 @@ async def _hold(shape: str, url: str, run_id: str, effects: Path, resume: bool) 
 
     kept = {"resume": run_id} if resume else {}
     async with Store(url, lease=LEASE) as store:
-        run = SHAPES[shape](tools(effects), store=store, human=person, **kept)
-        run.id = run_id
-        return await run
+        while True:
+            run = SHAPES[shape](tools(effects), store=store, human=person, **kept)
+            run.id = run_id
+            try:
+                return await run
+            except Leased:  # it was renewed at the last moment
+                await asyncio.sleep(LEASE / 4)
 
 
 def hold(shape: str, url: str, run_id: str, effects: Path, ended: Path, resume: bool) -> None:

@@ -47,8 +47,8 @@ class Held:
         process.close()
         assert code == 0 or (kill is not None and code == -9)
         if not self.ended:
+            time.sleep(1.2 * killed.LEASE)  # a server may still be at work on what the dead process asked for
             self._begun = self._begun or run_sync(self._known())
-            time.sleep(1.2 * killed.LEASE)
 
     @property
     def ended(self) -> bool:
