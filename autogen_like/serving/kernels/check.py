@@ -82,7 +82,7 @@ def _decode_attention(ops: Ops, case: Case) -> tuple[Tensor, ...]:
 def _linear(ops: Ops, case: Case) -> tuple[Tensor, ...]:
     found = []
     for bits, dtype in ((4, torch.uint8), (8, torch.int8)):
-        quants = (case.random(48, 320 * bits // 8) * 60).to(torch.int32).to(dtype)
+        quants = (case.random(48, 320 * bits // 8).float() * 30).to(torch.int32).to(dtype)
         scales = case.random(48, 10).abs().half() / 100
         found.append(ops.linear(case.random(3, 320), Affine(quants, scales, -scales, bits)))
     return tuple(found)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from autogen_like.serving.engine.ops import SampleBatch, TorchOps
+from autogen_like.serving.engine.ops import SampleBatch, TorchOps, penalised
 from autogen_like.serving.kernels.launch import INTERPRETED
 from autogen_like.serving.kernels.ops import TritonOps
+from autogen_like.serving.kernels.sampling import penalise_launch
 
 OPS, REFERENCE = TritonOps(8), TorchOps()
 assert INTERPRETED
@@ -90,6 +91,9 @@ def test_penalties_and_bias() -> None:
         chosen = batch(temperature, allowed=words(3), **how)
         assert torch.equal(OPS.sample(logits, chosen), REFERENCE.sample(logits, chosen))
     assert torch.equal(logits, before), "the logits given are not changed"
+    wanted = penalised(logits, batch([0.0] * 3, **how))
+    penalise_launch(logits, batch([0.0] * 3, **how)).run()
+    torch.testing.assert_close(logits, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_top_k_is_the_references_business() -> None:
