@@ -39,18 +39,12 @@ def draw(points: Sequence[Point]) -> Figure:
     axes = figure.subplots(2, 3)
     _losses(axes[0, 0], points)
     numbers = [point.number for point in points]
-    _bars(axes[0, 1], numbers, {"functions": [point.functions for point in points]})
-    _bars(
-        axes[0, 2],
-        numbers,
-        {"calls": [point.calls for point in points], "failed calls": [point.failed_calls for point in points]},
-    )
-    _bars(
-        axes[1, 0],
-        numbers,
-        {"agent's tokens": [p.tokens for p in points], "optimizer's prompt tokens": [p.prompt_tokens for p in points]},
-    )
-    _bars(axes[1, 1], numbers, {"cost in $": [point.cost for point in points]})
+    tokens = {"agent": [one.tokens for one in points], "optimizer's prompts": [one.prompt_tokens for one in points]}
+    calls = {"gave a result": [one.calls for one in points], "failed": [one.failed_calls for one in points]}
+    _bars(axes[0, 1], numbers, "functions", {"functions": [one.functions for one in points]})
+    _bars(axes[0, 2], numbers, "calls of functions", calls)
+    _bars(axes[1, 0], numbers, "tokens", tokens)
+    _bars(axes[1, 1], numbers, "cost in $", {"cost": [one.cost for one in points]})
     axes[1, 2].axis("off")
     for axis in axes.flat[:5]:
         axis.set_xlabel("module tried")
@@ -78,11 +72,12 @@ def _losses(axis: Axes, points: Sequence[Point]) -> None:
     axis.set_title("loss: the share of tasks that fail")
 
 
-def _bars(axis: Axes, numbers: Sequence[int], series: dict[str, list[Any]]) -> None:
+def _bars(axis: Axes, numbers: Sequence[int], title: str, series: dict[str, list[Any]]) -> None:
     bottom = [0.0] * len(numbers)
     for name, values in series.items():
         axis.bar(numbers, values, bottom=bottom, label=name, width=0.7)
         bottom = [low + value for low, value in zip(bottom, values, strict=True)]
-    axis.set_title(" and ".join(series))
+    axis.set_ylim(0, max(bottom, default=0) * 1.3 or 1)  # room for the legend
+    axis.set_title(title)
     if len(series) > 1:
-        axis.legend(frameon=False, fontsize="small")
+        axis.legend(frameon=False, fontsize="small", loc="upper left")
