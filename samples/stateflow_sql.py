@@ -3,8 +3,9 @@
 python samples/stateflow_sql.py [--model NAME_OR_GGUF] [--oracle] [--mariadb | --database mysql://...]
     [--question TEXT] [--svg FILE]
 
-A few rivers are the database: in SQLite, or with --mariadb in a server started for it; or a server is named. With --oracle fixed words take the model's
-place, a mistake among them; small models rarely come further than the limit of turns, which is what it is for.
+A few rivers are the database: in SQLite, or with --mariadb in a server started for it; or a server is named. With
+--oracle fixed words take the model's place, a mistake among them; small models rarely come further than the limit of
+turns, which is what it is for.
 """
 
 from __future__ import annotations

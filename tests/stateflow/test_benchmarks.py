@@ -83,13 +83,7 @@ INSERT INTO `animals` VALUES ('stork', 2), ('ant', 6), ('newt', 4);
 
 
 def asked(question: str, gold: str) -> dict[str, object]:
-    return {
-        "query": question,
-        "gold": gold,
-        "db": "zoo",
-        "hardness": "easy",
-        "db_tables": {"animals": ["name", "legs"]},
-    }
+    return {"query": question, "gold": gold, "db": "zoo", "db_tables": {"animals": ["name", "legs"]}}
 
 
 @pytest.mark.needs_mariadb
