@@ -38,7 +38,7 @@ from autogen_like.optimizer.asking import PromptTokens
 
 KINDS = 10
 START, GOOD, BAD = 0.5, 0.9, 0.1  # how often a task is solved: without a function for its kind, and with one
-ACTIONS = 3  # functions of a proposal; five times as many where all are regenerated
+ACTIONS = 3  # functions of a proposal; twice as many where all are regenerated, in one reply
 LUCK = 0.3  # of the runs are decided by it
 TASKS, HELD, STEPS = 20, 40, 10
 
@@ -63,7 +63,7 @@ class Simulation:
 
     async def propose(self, best: Evaluation, failures: Sequence[Any] = (), reserved: Any = ()) -> Proposal:
         functions = FunctionSet() if self.regenerate else best.module
-        for _ in range(5 * ACTIONS if self.regenerate else ACTIONS):
+        for _ in range(2 * ACTIONS if self.regenerate else ACTIONS):
             functions = functions.add(self._function(self.skills(functions)))
         return Proposal(functions)
 
