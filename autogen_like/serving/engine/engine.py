@@ -110,8 +110,8 @@ class Engine:
         self.context = min(config.context or model.config.context, model.config.context)
         # One whole context always fits, with a block to copy from: so whoever is first can go on.
         count = max(config.cache_bytes // model.block_bytes(), self.context // BLOCK + 2)
-        self.blocks = BlockManager(count)
         self._memory = model.memory(count)
+        self.blocks = BlockManager(count)
         self.scheduler = Scheduler(
             self.blocks,
             self._memory,
