@@ -3,12 +3,12 @@
     pip download bfcl-eval --no-deps -d data
     python benchmarks/ecoact/calls.py data/bfcl_eval-*.whl [--model local:smollm2-135m] [--cases 40] [--tools 5 10 20]
 
-The cases are those of the Berkeley Function Calling Leaderboard's category "multiple" (Apache-2.0), read from its wheel: a
-question, some functions, and the calls that are right. Each is padded with functions of other cases to N tools. A call
-must be made (``tool_choice="required"``), and the embedded model is constrained to the tools' schemas; with registering,
-a tool is registered first and must be called then. "first" is the share of right tools, "call" that of right calls:
-the right tool with arguments that the leaderboard accepts; with 95% Wilson intervals. Tokens are those that the model
-was sent, as it counts them. "-" stands where the schemas don't fit the model's window.
+The cases are those of the Berkeley Function Calling Leaderboard's category "multiple" (Apache-2.0), read from its
+wheel: a question, some functions, and the calls that are right. Each is padded with functions of other cases to N
+tools. A call must be made (``tool_choice="required"``), and the embedded model is constrained to the tools' schemas; with
+registering, a tool is registered first and must be called then. "first" is the share of right tools, "call" that of
+right calls: the right tool with arguments that the leaderboard accepts; with 95% Wilson intervals. Tokens are those
+that the model was sent, as it counts them. "-" stands where the schemas don't fit the model's window.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autogen_like import AssistantAgent, Limits, MaxMessages, ToolCall, ToolResult, UserProxyAgent
+from autogen_like import AssistantAgent, MaxMessages, ToolCall, ToolResult, UserProxyAgent
 from autogen_like.core.errors import AutogenLikeError
 from autogen_like.ecoact import SelectiveToolbox
 from autogen_like.tools.toolbox import Toolbox
@@ -148,9 +148,7 @@ async def asked(model: Any, case: Case, tools: Any, *, registers: bool) -> tuple
         known = [json.loads(call.arguments).get("tool_name") for call in calls]
         if known:
             clerk.tool_choice = {"type": "function", "function": {"name": known[0]}}
-        result = await user.run(
-            clerk, message=text, clear_history=not calls, stop=MaxMessages(3), silent=True, limits=Limits(requests=1)
-        )
+        result = await user.run(clerk, message=text, clear_history=not calls, stop=MaxMessages(3), silent=True)
         calls += [call for message in result.messages for call in message.tool_calls if call not in calls]
         tokens += sum(ledger.total.prompt_tokens for ledger in result.usage_by_agent.values())
     return calls, tokens
