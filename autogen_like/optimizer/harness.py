@@ -6,7 +6,7 @@ returns, which is written behind a mark that the caller made up for this call al
 
 import sys
 
-if "__file__" in globals() and sys.path:
+if __name__ == "__main__" and "__file__" in globals():
     sys.path.pop(0)  # the folder of this script, where an earlier call may have left a json.py
 
 import contextlib

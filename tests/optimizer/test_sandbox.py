@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -115,6 +116,28 @@ def test_settings_that_can_not_be_are_refused():
         Sandbox(LocalCommandLineCodeExecutor(), packages=["six"])
     with pytest.raises(ConfigError, match="an executor has code_extractor"):
         Sandbox(7)
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "said"),
+    [
+        ("def f(x):\n    print('hi')\n    return [x]", {"x": 1}, {"value": "[1]", "length": 3, "printed": "hi\n"}),
+        ("def f(x):\n    return x", None, {"value": "null", "length": 4, "printed": ""}),
+        ("def f(x):\n    return 1 / x", {"x": 0}, {"type": "ZeroDivisionError"}),
+        ("import nowhere\ndef f(x):\n    return x", {"x": 0}, {"error": "the module nowhere isn't there"}),
+        ("import pytest\ndef f(x):\n    return x", {"x": 0}, {"type": "ModuleNotFoundError"}),
+    ],
+)
+def test_what_the_executor_is_sent_answers_behind_its_mark(code, arguments, said, capsys):
+    """The text that runs elsewhere, run here with harmless code."""
+    from autogen_like.optimizer import harness
+
+    imports = [line.split()[1] for line in code.splitlines() if line.startswith("import")]
+    job = {"mark": "m:", "name": "f", "code": code, "arguments": arguments, "imports": imports, "longest": 10}
+    before = Path.cwd()
+    harness.run(job)
+    assert Path.cwd() == before
+    assert json.loads(capsys.readouterr().out.removeprefix("m:")).items() >= said.items()
 
 
 # --- packages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autogen_like.optimizer.schemas import BadSchema, complete_schema, read_arguments
@@ -73,6 +73,7 @@ def test_a_schema_that_is_nested_without_end_is_refused():
         complete_schema({"a": deep}, {"a": True})
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_whatever_is_written_is_a_schema_or_refused(written):
     try:
