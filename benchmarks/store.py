@@ -3,8 +3,8 @@
     python benchmarks/store.py [--messages 5000] [--long 100000] [--at-once 200] [--postgres URL]
 
 Wall-clock time, so other work on the machine shows; CPU time stands beside it, and targets are held against that where
-it is there. A message is one append that is awaited, as the loop does: 600 bytes of message and state. PostgreSQL is measured
-where its URL is given.
+it is there. A message is one append that is awaited, as the loop does: 600 bytes of message and state.
+PostgreSQL is measured where its URL is given.
 """
 
 from __future__ import annotations
