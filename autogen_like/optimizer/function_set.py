@@ -75,6 +75,9 @@ class FunctionSet:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def __reduce__(self) -> tuple[Any, ...]:  # it is taken to other processes; a read-only view can't be
+        return type(self), (self.functions, self.version)
+
     def __repr__(self) -> str:
         return f"FunctionSet({list(self)}, version={self.version})"
 

@@ -76,7 +76,7 @@ class Sandbox:
     ) -> None:
         self.modules = frozenset(modules)
         self.packages = tuple(packages)
-        self._own = isinstance(executor, str)
+        self._own = (executor, timeout, self.packages, self.modules) if isinstance(executor, str) else None
         if isinstance(executor, str):
             if executor not in _NAMED:
                 raise ConfigError(f"executor must be one of {', '.join(_NAMED)}, or an executor, not {executor!r}")
@@ -170,8 +170,22 @@ class Sandbox:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._own is None:
+            raise ConfigError(
+                "an executor that is there can't be taken to another process: name it, Sandbox('docker', ...), and "
+                "each process makes its own"
+            )
+        return _of_this_process, self._own
+
     def __repr__(self) -> str:
         return f"Sandbox({type(self.executor).__name__})"
+
+
+@lru_cache(maxsize=8)
+def _of_this_process(name: str, timeout: float, packages: tuple[str, ...], modules: frozenset[str]) -> Sandbox:
+    """The sandbox of a process that tasks were taken to: one for all of them."""
+    return Sandbox(name, timeout=timeout, packages=packages, modules=modules)
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
@@ -44,6 +45,11 @@ def test_sets_with_the_same_functions_are_equal(kit, two):
     assert hash(again) == hash(two)
     assert again.version == 2
     assert two != "alpha beta"
+
+
+def test_a_set_is_taken_to_another_process(two):
+    again = pickle.loads(pickle.dumps(two.remove("alpha")))
+    assert (list(again), again.version) == (["beta"], 1)
 
 
 def test_what_can_not_be_changed_is_an_error(kit, two):

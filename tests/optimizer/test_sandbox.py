@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import sys
 import zipfile
 from pathlib import Path
@@ -107,6 +108,16 @@ async def test_cancelling_a_call_stops_its_process(sandbox, tmp_path):
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+
+
+def test_a_sandbox_is_made_anew_where_it_is_taken_to(sandbox):
+    taken = pickle.loads(pickle.dumps(sandbox))
+    assert taken is not sandbox
+    assert pickle.loads(pickle.dumps(sandbox)) is taken  # one for all tasks of a process
+    assert taken.modules == sandbox.modules
+    taken.close()
+    with pytest.raises(ConfigError, match="name it"):
+        pickle.dumps(Sandbox(LocalCommandLineCodeExecutor()))
 
 
 def test_settings_that_can_not_be_are_refused():
