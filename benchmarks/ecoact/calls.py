@@ -5,10 +5,10 @@
 
 The cases are those of the Berkeley Function Calling Leaderboard's category "multiple" (Apache-2.0), read from its
 wheel: a question, some functions, and the calls that are right. Each is padded with functions of other cases to N
-tools. A call must be made (``tool_choice="required"``), and the embedded model is constrained to the tools' schemas; with
-registering, a tool is registered first and must be called then. "first" is the share of right tools, "call" that of
-right calls: the right tool with arguments that the leaderboard accepts; with 95% Wilson intervals. Tokens are those
-that the model was sent, as it counts them. "-" stands where the schemas don't fit the model's window.
+tools. A call must be made (``tool_choice="required"``), and the embedded model is constrained to the tools' schemas;
+with registering, a tool is registered first and must be called then. "first" is the share of right tools, "call" that
+of right calls: the right tool with arguments that the leaderboard accepts; with 95% Wilson intervals. Tokens are
+those that the model was sent, as it counts them. "-" stands where the schemas don't fit the model's window.
 """
 
 from __future__ import annotations

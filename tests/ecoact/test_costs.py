@@ -10,6 +10,8 @@ from selective_boxes import asking, calls, registers, tool, tools, uses
 from autogen_like import ConfigError, Message
 from autogen_like.ecoact import Prices, SelectiveToolbox, Workload
 from autogen_like.ecoact.costs import Chain, Use, listing, registering
+from autogen_like.ecoact.registry import Registry
+from autogen_like.ecoact.room import room_for
 
 CHAIN = Chain(100, (Use("a", 10, 50), Use("b", 10, 50), Use("a", 10, 50)), 20)
 
@@ -123,3 +125,22 @@ def test_a_report_needs_messages():
         SelectiveToolbox(tools(1)).report("nothing")
     report = SelectiveToolbox(tools(2)).report([Message("ada", "Hi.")])
     assert len(report.steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("window", "used", "grown", "cached", "leaves"),
+    [
+        (10_000, 0, 0, None, ()),  # there is room
+        (900, 19, 0, None, ()),  # nothing is old
+        (900, 0, 0, 1.0, ("a",)),  # what is cached costs as much as anything: nothing is lost
+        (900, 0, 0, 0.01, ()),  # going on is cheaper than losing what is cached
+        (900, 0, 19, 0.01, ("a",)),  # a registration has just lost it anyway
+        (700, 0, 0, 0.01, ("a",)),  # full
+    ],
+)
+def test_what_makes_room_is_old_and_worth_it(window, used, grown, cached, leaves):
+    listed = SelectiveToolbox([tool("a", description="Words. " * 40), tool("b")]).listed()
+    registry = Registry()
+    registry.used, registry.taken, registry.grown, registry.tokens = {"a": used, "b": 19}, 20, grown, 500
+    room = room_for(registry, listed, window, 100, Prices(1.0, 4.0, cached), Workload())
+    assert (room.names if room is not None else ()) == leaves
