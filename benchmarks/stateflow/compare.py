@@ -37,7 +37,8 @@ from stateflow_mariadb import server
 from stateflow_sql import machine
 from tokens import load, pairs, rendered
 
-from autogen_like import ModelRequest, ModelResponse, ScriptedModel
+from autogen_like import ModelRequest, ModelResponse, ScriptedModel, StopCondition, StopReason
+from autogen_like.core.termination import Checker
 from autogen_like.models.config import client_from
 
 METHODS = ("stateflow", *BASELINES)
@@ -104,6 +105,22 @@ class Task:
             return str(error)
 
 
+class Actions(StopCondition):
+    """Ends a flow when so many actions were done.
+
+    Args:
+        task: Where they are done.
+        most: How many.
+    """
+
+    def __init__(self, task: Task, most: int) -> None:
+        self._task = task
+        self._most = most
+
+    def begin(self) -> Checker:
+        return lambda _: StopReason("condition", "no more turns") if self._task.actions >= self._most else None
+
+
 @dataclass
 class Totals:
     """What a method has come to."""
@@ -160,7 +177,8 @@ class Bench:
         """Whether an answer was submitted."""
         if method != "stateflow":
             return await BASELINES[method](model, task, question, self.guide, self.turns)
-        result = await machine(model, task, turns=self.turns).run(question, silent=True)
+        flow = machine(model, task, turns=10 * self.turns)  # what ends it are its actions, as in the others
+        result = await flow.run(question, silent=True, stop=Actions(task, self.turns))
         return result.finished
 
     def client(self, method: str, question: dict[str, Any], number: int) -> Any:
