@@ -46,6 +46,8 @@ def connect(on: str) -> bool:
         if ray.is_initialized():
             return False
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # Ray's own 30 are not enough on a busy machine
+        os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
         address = on if on != "ray" else os.environ.get("RAY_ADDRESS")
         quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         try:

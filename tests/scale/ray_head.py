@@ -18,7 +18,9 @@ SETTINGS = {
     "RAY_AUTH_MODE": "disabled",  # tests leave no token in somebody's home
     "RAY_memory_monitor_refresh_ms": "0",  # what else is in memory is no reason to kill a worker
     "RAY_enable_metrics_collection": "0",
+    # Ray's own 30 s, or less, are not enough where others use the processors, too.
     "RAY_raylet_start_wait_time_s": "200",
+    "RAY_agent_register_timeout_ms": "200000",
     "OMP_NUM_THREADS": "1",
 }
 

@@ -80,10 +80,6 @@ async def test_only_what_is_new_is_sent_and_a_new_process_is_told_all(head: Head
     count, process = next(message for message in reversed(first.messages) if message.speaker == "counter").text.split()
     assert int(count) == 6  # the system message is not among them
     os.kill(int(process), signal.SIGKILL)
-    with pytest.raises(ConversationError) as lost:
-        while True:  # until it is noticed that the process is gone
-            await bob.run(member, message="Again", max_turns=1, clear_history=False)
-    assert isinstance(lost.value.__cause__, WorkerLost)
     second = await _patiently(lambda: bob.run(member, message="Again", max_turns=1, clear_history=False))
     assert int(second.summary.split()[0]) > 6
     assert second.summary.split()[1] != process
