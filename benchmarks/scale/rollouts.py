@@ -3,14 +3,13 @@
     python benchmarks/scale/rollouts.py [--ray] [--conversations 1000] [--turns 10] [--seconds 0.5] [--concurrency 100]
 
 On asyncio, the ideal is the model's own time: conversations x turns x seconds / concurrency. On Ray (2 workers) a
-conversation of one turn with a model that takes no time is compared with a bare Ray task that does nothing, in process CPU
-time of this driver and in wall time; both depend on what else the machine does.
+conversation of one turn with a model that takes no time is compared with a bare Ray task that does nothing, in CPU time
+of this driver and in wall time, which depends on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import time
 from collections.abc import Callable
