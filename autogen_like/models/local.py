@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..core.errors import ConfigError, MissingExtra, ModelError
 from ..core.usage import Usage
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..serving.chat_model import ChatModel, ChatReply, ChatRequest
     from ..serving.engine import EngineThread
+    from ..serving.readers import Readers
 
 _SAMPLING = (
     *("temperature", "top_p", "top_k", "min_p", "seed"),
@@ -36,6 +39,7 @@ _MEANINGLESS = ("user", "metadata", "store", "service_tier", "reasoning_effort",
 _KNOWN = frozenset((*_SAMPLING, *_OTHER, *_MEANINGLESS))
 
 _lock = threading.Lock()
+_reading: WeakKeyDictionary[EngineThread[ChatModel], Readers] = WeakKeyDictionary()
 _shared: dict[tuple[Path, tuple[tuple[str, Any], ...]], EngineThread[ChatModel]] = {}
 
 
@@ -47,6 +51,10 @@ class LocalClient:
         dtype: "float32", "bfloat16", or "auto": what this processor is faster with.
         context_length: Longest conversation in tokens; None is the model's own.
         prefix_cache_bytes: Memory for the computed beginnings of conversations.
+        idle_prefill: Computes what an agent said into the prompts of the conversation's other agents while there is
+            nothing else to do, so that the next speaker begins at once.
+        shared_first: Puts the conversation before each agent's own instructions, so that agents share what is computed
+            of it. Models see other prompts then: measure what it does to their answers.
         params: Sampling parameters by OpenAI's names, for all requests (temperature, max_tokens, ...); also ``top_k``,
             ``min_p`` and ``repetition_penalty``. The temperature is 0 where nobody says otherwise: the same words get
             the same answer.
@@ -67,6 +75,8 @@ class LocalClient:
         dtype: str = "auto",
         context_length: int | None = None,
         prefix_cache_bytes: int = 1 << 30,
+        idle_prefill: bool = False,
+        shared_first: bool = False,
         **params: Any,
     ) -> None:
         if find_spec("torch") is None:
@@ -74,6 +84,8 @@ class LocalClient:
         self._name = f"local:{os.fspath(source)}"
         self._params = _checked(params)
         self._path = resolve(source).resolve()
+        self._shared_first = shared_first
+        self._ahead = idle_prefill
         self._thread = _thread(
             self._path, {"dtype": dtype, "context": context_length, "cache_bytes": prefix_cache_bytes}
         )
@@ -111,9 +123,12 @@ class LocalClient:
         from ..serving.chat_model import ChatReply
 
         asked, form = _chat_request(request, {**self._params, **_checked(request.params)})
+        asked = replace(asked, shared_first=self._shared_first)
         async with aclosing(self._thread.stream(lambda model: model.chat(asked))) as items:
             async for item in items:
                 if isinstance(item, ChatReply):
+                    if self._ahead:
+                        self._prefill(asked, item)
                     response = self._response(item)
                     yield response if form is None else _parsed(response, form)
                 elif item is not None:
@@ -121,6 +136,11 @@ class LocalClient:
 
     async def aclose(self) -> None:
         """Nothing is freed: other clients may use the same model. `unload` frees it."""
+
+    def _prefill(self, asked: ChatRequest, reply: ChatReply) -> None:
+        """Has the conversation's other agents read the reply when there is nothing else to do."""
+        for ahead in _readers(self._thread).next_prompts(asked, reply):
+            self._thread.background(partial(_read, ahead), name=("ahead", ahead.owner))
 
     def _response(self, reply: ChatReply) -> ModelResponse:
         took = reply.usage
@@ -141,6 +161,18 @@ class LocalClient:
             raw=reply,
             tokens=SampledTokens(*told) if told is not None else None,
         )
+
+
+def _read(ahead: ChatRequest, model: ChatModel) -> Iterator[None]:
+    return model.prefill(ahead)
+
+
+def _readers(thread: EngineThread[ChatModel]) -> Readers:
+    """Who reads what, for all clients of a model."""
+    from ..serving.readers import Readers
+
+    with _lock:
+        return _reading.setdefault(thread, Readers())
 
 
 def unload() -> None:

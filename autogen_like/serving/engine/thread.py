@@ -19,8 +19,9 @@ _END = object()
 class _Job(Generic[E, T]):
     """A piece of work, and the loop that waits for what it gives."""
 
-    def __init__(self, work: Callable[[E], Iterator[T]]) -> None:
+    def __init__(self, work: Callable[[E], Iterator[T]], name: Hashable = None) -> None:
         self.work = work
+        self.name = name
         self.cancelled = threading.Event()
         self._loop = asyncio.get_running_loop()
         self.items: asyncio.Queue[Any] = asyncio.Queue()
@@ -31,6 +32,13 @@ class _Job(Generic[E, T]):
             self._loop.call_soon_threadsafe(self.items.put_nowait, item)
         except RuntimeError:
             self.cancelled.set()
+
+
+class _Unwatched(_Job[E, T]):
+    """Work whose items nobody waits for; if it fails, so will the request that it was for, which can say so."""
+
+    def put(self, item: object) -> None:
+        pass
 
 
 class _Failure:
@@ -77,7 +85,7 @@ class EngineThread(Generic[E]):
             work: Makes the generator.
             name: What `cancel` may call it.
         """
-        job = _Job(work)
+        job = _Job(work, name)
         if name is not None:
             self._named[name] = job
         self._start()
@@ -89,8 +97,14 @@ class EngineThread(Generic[E]):
                 yield item
         finally:
             job.cancelled.set()
-            if name is not None and self._named.get(name) is job:
-                del self._named[name]
+            self._forget(job)
+
+    def background(self, work: Callable[[E], Iterator[T]], *, name: Hashable) -> None:
+        """Runs a generator that nobody waits for, instead of the one of the same name that may still run."""
+        self.cancel(name)
+        job = self._named[name] = _Unwatched(work, name)
+        self._start()
+        self._jobs.put(job)
 
     def cancel(self, name: Hashable) -> bool:
         """Ends the stream of this name before its next item; False where there is none."""
@@ -111,6 +125,10 @@ class EngineThread(Generic[E]):
             thread.join()
         self._engine = None
 
+    def _forget(self, job: _Job[E, Any]) -> None:
+        if job.name is not None and self._named.get(job.name) is job:
+            self._named.pop(job.name, None)
+
     def _start(self) -> None:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():  # not alive: this is a forked child
@@ -128,6 +146,7 @@ class EngineThread(Generic[E]):
                     open_ = False
                 elif job.cancelled.is_set():
                     job.put(_END)
+                    self._forget(job)
                 else:
                     self._begin(job, working)
                 del job  # or the thread would hold what the last job held until the next comes
@@ -136,6 +155,7 @@ class EngineThread(Generic[E]):
                     job.cancelled.set()
                 if not self._goes_on(job, items):
                     del working[job]
+                    self._forget(job)
                 del job, items
 
     def _begin(self, job: _Job[E, Any], working: dict[_Job[E, Any], Iterator[Any]]) -> None:
@@ -145,6 +165,7 @@ class EngineThread(Generic[E]):
             working[job] = job.work(self._engine)
         except BaseException as error:  # noqa: BLE001 - it is the caller's to handle
             job.put(_Failure(error))
+            self._forget(job)
 
     def _goes_on(self, job: _Job[E, Any], items: Iterator[Any]) -> bool:
         """Takes a job's next item; False where there is none any more, or nobody wants it."""
