@@ -53,13 +53,13 @@ def test_the_changelog_begins_with_the_version() -> None:
     assert versions[0] == autogen_like.__version__
 
 
-def test_all_brings_every_extra_for_users_and_none_for_developers() -> None:
+def test_all_brings_every_extra_for_users_but_a_gigabyte_for_gpus_and_none_for_developers() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     extras = dict(config["options.extras_require"])
     whole = re.search(r"autogen_like\[(.*)\]", extras.pop("all"))
     assert whole is not None
-    assert set(whole.group(1).split(",")) == set(extras) - {"test", "lint", "docs"}
+    assert set(whole.group(1).split(",")) == set(extras) - {"gpu", "test", "lint", "docs"}
 
 
 def test_the_wheel_holds_the_package_its_types_and_the_command(tmp_path: Path) -> None:
