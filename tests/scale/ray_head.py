@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -44,7 +46,9 @@ class Head:
             "--include-dashboard=false", "--disable-usage-stats",
         ]  # fmt: skip
         self._log = (self.folder / "head.log").open("w")
-        self._process = subprocess.Popen(command, env={**os.environ, **SETTINGS}, stdout=self._log, stderr=self._log)
+        self._process = subprocess.Popen(
+            command, env={**os.environ, **SETTINGS}, stdout=self._log, stderr=self._log, start_new_session=True
+        )
         try:
             self._wait(port)
             self._wait(client)
@@ -72,6 +76,8 @@ class Head:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        with contextlib.suppress(ProcessLookupError):  # what a start that failed left behind
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

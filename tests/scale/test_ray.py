@@ -177,14 +177,15 @@ async def _resumed(url: str) -> None:
         assert cut.stop_reason.kind == "cancelled"
         before = len(await store.messages((await store.conversations(cut.run_id))[0].id))
 
-        async def go_on(run_id: str) -> Any:
+        async def go_on(task: tuple[str, str]) -> Any:
             from autogen_like import AssistantAgent, ScriptedModel
 
             agent = AssistantAgent("adder", llm_config=ScriptedModel(["It is 3, I remember."]), tools=[factories.add])
-            return await agent.run(message="What is 1 + 2?", store=url, resume=run_id)
+            database, run_id = task  # not of the closure: a database's address may hold a password
+            return await agent.run(message="What is 1 + 2?", store=database, resume=run_id)
 
         async with Rollouts(go_on, on="ray", workers=1) as there:
-            [rollout] = await there.run([cut.run_id])
+            [rollout] = await there.run([(url, cut.run_id)])
         assert rollout.ok, rollout.error
         assert rollout.result.summary == "It is 3, I remember."
         after = await store.messages((await store.conversations(cut.run_id))[0].id)
