@@ -6,7 +6,6 @@ import asyncio
 import os
 import pickle
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from autogen_like import (
     ScriptedModel,
     Usage,
     UserProxyAgent,
-    WorkerLost,
     remote,
 )
+from autogen_like.scale.ray_cluster import GONE
 
 from .factories import add, adder
 from .ray_head import Head
@@ -74,26 +73,33 @@ async def test_only_what_is_new_is_sent_and_a_new_process_is_told_all(head: Head
         return made
 
     member._request = seen  # type: ignore[method-assign]
-    bob = ConversableAgent("bob", default_auto_reply="Go on.")
-    first = await bob.run(member, message="Count", max_turns=3)
-    assert sizes == [1, 2, 2]
-    count, process = next(message for message in reversed(first.messages) if message.speaker == "counter").text.split()
-    assert int(count) == 5  # what was said; the system message is not among it
-    os.kill(int(process), signal.SIGKILL)
-    second = await _patiently(lambda: bob.run(member, message="Again", max_turns=1, clear_history=False))
-    assert int(second.summary.split()[0]) > 5
-    assert second.summary.split()[1] != process
+    processes: list[str] = []
+
+    async def go_on(_: Any, messages: Any = None, sender: Any = None, config: Any = None) -> tuple[bool, str]:
+        processes.append(messages[-1]["content"].split()[1])
+        if len(processes) == 2:  # between its second turn and its third
+            os.kill(int(processes[-1]), signal.SIGKILL)
+            await _there_again(member)
+        return True, "Go on."
+
+    bob = ConversableAgent("bob")
+    bob.register_reply(lambda _: True, go_on)
+    result = await bob.run(member, message="Count", max_turns=4)
+    assert sizes == [1, 2, 2, 5, 2]  # the third time its process knows nothing, says so, and is told all
+    counts = [int(message.text.split()[0]) for message in result.messages if message.speaker == "counter"]
+    assert counts == [1, 3, 5, 7]
+    assert len(set(processes)) == 2
 
 
-async def _patiently(chat: Callable[[], Awaitable[Any]]) -> Any:
-    """A chat with a process that is being started anew."""
+async def _there_again(member: Any) -> None:
+    """Waits until a process that was killed has been started anew."""
     while True:
         try:
-            return await chat()
-        except ConversationError as error:
-            if not isinstance(error.__cause__, WorkerLost):
-                raise
+            await member._actor.about.remote()
+        except GONE:
             await asyncio.sleep(0.2)
+        else:
+            return
 
 
 async def test_an_exception_there_is_raised_here(head: Head) -> None:
