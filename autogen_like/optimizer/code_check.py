@@ -1,7 +1,8 @@
 """What is wrong with a function that a model wrote, found by reading it; nothing of it runs here.
 
 This is the second fence. The first is the executor in which functions run. It keeps honest mistakes out, tells a model
-why, and takes from code that runs in a mere subprocess what it would do harm with most easily.
+why, and takes from code that runs in a mere subprocess what it would do harm with most easily. Whoever knows Python well
+gets past it: nothing that reads Python can tell all that it may do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import symtable
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 MAX_CODE = 20_000  # characters of one function
 MAX_NODES = 8_000  # of its syntax tree
@@ -27,14 +29,31 @@ MODULES = frozenset(
 # By name, as a builtin or behind a dot: ways to run text as code, or to reach what an import would have been refused.
 _REFUSED = frozenset(
     {"__import__", "attrgetter", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "ForwardRef", "Formatter"}
-    | {"get_field", "get_type_hints", "getattr", "globals", "input", "locals", "methodcaller", "quit", "setattr"}
-    | {"singledispatch", "singledispatchmethod", "vars"}
+    | {
+        "get_field",
+        "get_type_hints",
+        "getattr",
+        "globals",
+        "help",
+        "input",
+        "locals",
+        "methodcaller",
+        "quit",
+        "setattr",
+    }
+    | {"singledispatch", "singledispatchmethod", "update_wrapper", "vars", "wraps"}
+)
+# Frames and code objects, from which all names can be had that there are in the process.
+_INSIDES = frozenset(
+    {"ag_code", "ag_frame", "co_code", "cr_code", "cr_frame", "cr_origin", "f_back", "f_builtins", "f_code"}
+    | {"f_globals", "f_locals", "f_trace", "gi_code", "gi_frame", "tb_frame", "tb_next"}
 )
 # Modules that others have as attributes: random.os is as good as os.
 _REACHED = frozenset(
-    {"builtins", "codecs", "importlib", "inspect", "io", "os", "posix", "shutil", "signal", "socket", "subprocess"}
-    | {"sys", "threading"}
+    {"argparse", "bltns", "builtins", "codecs", "copyreg", "importlib", "inspect", "io", "linecache", "os", "platform"}
+    | {"posix", "shutil", "signal", "socket", "subprocess", "sys", "sysconfig", "threading", "types"}
 )
+_PROGRAMS = frozenset({"json.tool"})  # within modules that only compute, a program that reads and writes files
 _DUNDERS = frozenset(
     {"__name__", "__doc__", "__init__", "__len__", "__post_init__", "__str__", "__repr__", "__future__"}
 )
@@ -116,9 +135,10 @@ class _Allowed:
         self.reached = _REACHED - self.modules
 
     def fault_of_import(self, module: str) -> str:
-        top = module.partition(".")[0]
+        top, *parts = module.split(".")
         if top in self.modules:
-            return ""
+            within = module in _PROGRAMS - self.modules or any(part.startswith("_") for part in parts)
+            return f"the module {module} may not be imported by functions, which only compute" if within else ""
         if not top:
             return "an import can't be relative: there is no package around a function"
         if top in sys.stdlib_module_names or top.startswith("_"):
@@ -133,7 +153,7 @@ class _Allowed:
         return ""
 
     def fault_of_attribute(self, name: str) -> str:
-        if name in self.reached or (name.startswith("_") and name not in _DUNDERS):
+        if name in self.reached or name in _INSIDES or (name.startswith("_") and name not in _DUNDERS):
             return f".{name} may not be used by functions, which only compute"
         return self.fault_of_name(name)
 
@@ -168,11 +188,15 @@ def _fault(node: ast.AST, allowed: _Allowed) -> str:
     if isinstance(node, ast.ImportFrom):
         if node.level:
             return allowed.fault_of_import("")
-        return next(filter(None, (allowed.fault_of_attribute(alias.name) for alias in node.names)), "")
+        within = (allowed.fault_of_import(f"{node.module}.{alias.name}") for alias in node.names)
+        names = (allowed.fault_of_attribute(alias.name) for alias in node.names)
+        return next(filter(None, chain(names, within)), "")
     if isinstance(node, ast.Name):
         return allowed.fault_of_name(node.id)
     if isinstance(node, ast.Attribute):
         return allowed.fault_of_attribute(node.attr)
+    if isinstance(node, ast.MatchClass):  # its patterns read attributes
+        return next(filter(None, map(allowed.fault_of_attribute, node.kwd_attrs)), "")
     if isinstance(node, ast.AsyncFunctionDef):
         return "async functions aren't taken: write a plain def"
     return ""

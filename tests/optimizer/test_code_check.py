@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autogen_like.optimizer.code_check import MAX_CODE, find_fault, imported, parameters_of
+from autogen_like.optimizer.code_check import MAX_CODE, MODULES, find_fault, imported, parameters_of
 
 OK = "def f(x):\n    return x"
 
@@ -73,10 +76,37 @@ def test_what_can_not_work_is_told(code, said):
         "import socket",
         "globals()",
         "import importlib",
+        "(0 for _ in x).gi_frame.f_builtins['__import__']('os')",
+        "import functools; functools.update_wrapper(x, f, assigned=['__globals__'])",
+        "from functools import wraps",
+        "from json.tool import Path",
+        "from json import tool",
+        "import json.tool as t; t.argparse.FileType('w')('/tmp/x')",
+        "import zoneinfo._common",
+        "import dataclasses; dataclasses.types.CodeType",
+        "help('antigravity')",
     ],
 )
 def test_the_ways_out_of_computing_are_refused(line):
     assert "may not be" in find_fault(f"def f(x):\n    {line}", "f")
+
+
+def test_a_pattern_reads_no_attribute_that_an_expression_may_not():
+    code = "def f(x):\n    match f:\n        case object(__globals__=g):\n            return g"
+    assert ".__globals__ may not be used" in find_fault(code, "f")
+    assert find_fault("def f(x):\n    match x:\n        case complex(real=r):\n            return r", "f") == ""
+
+
+def test_no_module_that_functions_may_import_leads_to_one_that_does_more_than_compute():
+    harmless = {"abc", "binascii", "collections", "contextlib", "keyword", "struct", "warnings", "weakref"} | MODULES
+    seen, waiting = set(), [import_module(name) for name in MODULES]
+    while waiting:
+        module = waiting.pop()
+        for name, value in vars(module).items():
+            if isinstance(value, ModuleType) and value not in seen and not find_fault(f"def f(x):\n    x.{name}", "f"):
+                assert value.__name__.partition(".")[0] in harmless, f"{module.__name__}.{name}"
+                seen.add(value)
+                waiting.append(value)
 
 
 @pytest.mark.parametrize(
