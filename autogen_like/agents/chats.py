@@ -411,7 +411,8 @@ def _with_foreign(sender: Any, recipient: Any, options: ChatOptions) -> Conversa
     """A chat with an object that has only AutoGen 0.2's methods."""
     pair = Pair(as_participant(sender), as_participant(recipient), options.max_turns)
     others = {id(pair.initiator): recipient, id(pair.recipient): sender}
-    return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)])
+    transcript = Transcript() if options.clear_history else sender._past_with(recipient)  # noqa: SLF001 - one of ours
+    return Conversation((pair.initiator, pair.recipient), pair, lambda one: others[id(one)], transcript)
 
 
 def _name_of(recipient: object) -> str:

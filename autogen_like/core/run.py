@@ -445,6 +445,8 @@ class Run(Generic[T]):
         assert self._outcome is not None  # noqa: S101 - for the type checker
         result, error = self._outcome
         if error is not None:
+            if self._task is not None and self._task.done() and not self._task.cancelled():
+                self._task.exception()  # told here, so that asyncio doesn't say that nobody asked
             raise error
         return result  # type: ignore[return-value]
 
@@ -460,6 +462,8 @@ class Run(Generic[T]):
         try:
             while (event := await events.get()) is not None:
                 yield event
+            if self._task is not None:
+                await asyncio.wait({self._task})
             await self._wait()  # raises what the run raised
         finally:
             unsubscribe()

@@ -295,6 +295,20 @@ def test_a_foreign_agent_takes_part():
     assert texts(result.chat_history) == ["hi", "hi!"]
 
 
+def test_a_foreign_agent_remembers_what_was_said_where_it_is_to():
+    class Counter:
+        name = "counter"
+        description = "counts"
+
+        def generate_reply(self, messages=None, sender=None):
+            return str(len(messages))
+
+    asker, counter = user(), Counter()
+    asker.initiate_chat(counter, message="hi", max_turns=1, silent=True)
+    again = asker.initiate_chat(counter, message="hi", max_turns=1, silent=True, clear_history=False)
+    assert texts(again.chat_history) == ["hi", "1", "hi", "3"]
+
+
 def test_a_subclass_may_override_generate_reply():
     class Loud(ConversableAgent):
         def generate_reply(self, messages=None, sender=None, **kwargs):
