@@ -33,13 +33,13 @@ class View(list[ChatMessage]):
     ``list(view)``, a slice or ``view + [...]`` give ordinary lists; ``copy.deepcopy(view)`` gives ordinary dicts.
     """
 
-    __slots__ = ("_seen", "_transcript", "_wire", "start", "viewer")
+    __slots__ = ("_messages", "_seen", "_wire", "start", "viewer")
 
-    def __init__(self, transcript: Transcript, viewer: str | None, start: int = 0) -> None:
+    def __init__(self, messages: list[Message], viewer: str | None, start: int = 0) -> None:
         super().__init__()
         self.viewer = viewer
         self.start = start
-        self._transcript = transcript
+        self._messages = messages  # the transcript's own list; not the transcript, which is freed without a collection
         self._seen = start
         self._wire: list[Mapping[str, Any]] | None = None
 
@@ -49,7 +49,7 @@ class View(list[ChatMessage]):
         Returns:
             The view itself.
         """
-        messages = self._transcript.messages
+        messages = self._messages
         if self._seen < len(messages):
             with _lock:  # a tool on another thread may look at the same moment
                 self._take_in(messages)
@@ -70,7 +70,7 @@ class View(list[ChatMessage]):
         if self._wire is None:
             with _lock:
                 wire: list[Mapping[str, Any]] = []
-                for message in self._transcript.messages[self.start : self._seen]:
+                for message in self._messages[self.start : self._seen]:
                     wire.extend(message.wire(self.viewer))
                 self._wire = wire
         self.sync()
@@ -82,7 +82,7 @@ class View(list[ChatMessage]):
         A tool result whose call would be forgotten keeps the call too, also one that is still to come. What was
         forgotten before stays forgotten.
         """
-        start = max(self.start, self._transcript.boundary(len(self._transcript) - keep))
+        start = max(self.start, _boundary(self._messages, len(self._messages) - keep))
         with _lock:
             self.start = self._seen = start
             self._wire = None
@@ -154,7 +154,7 @@ class Transcript(Sequence[Message]):
         """How `viewer` sees it: one view for each viewer, kept and extended; None is somebody outside."""
         view = self._views.get(viewer)
         if view is None:
-            view = self._views[viewer] = View(self, viewer)
+            view = self._views[viewer] = View(self.messages, viewer)
         return view.sync()
 
     def fork(self, at: int | None = None) -> Transcript:
@@ -166,7 +166,7 @@ class Transcript(Sequence[Message]):
         other = Transcript(self.messages[:at])
         for viewer, view in self._views.items():
             if view.start:
-                other._views[viewer] = View(other, viewer, min(view.start, len(other)))
+                other._views[viewer] = View(other.messages, viewer, min(view.start, len(other)))
         return other
 
     def boundary(self, index: int) -> int:
@@ -174,22 +174,11 @@ class Transcript(Sequence[Message]):
 
         The results of calls that are still open count as if they followed the last message.
         """
-        messages = self.messages
-        index = max(0, min(index, len(messages)))
-        if index == len(messages) and self.open_calls():
-            index -= 1
-        while 0 < index < len(messages) and messages[index].tool_results:
-            index -= 1
-        return index
+        return _boundary(self.messages, index)
 
     def open_calls(self) -> tuple[ToolCall, ...]:
         """Calls that no result has answered, in the last message or right before the results at the end."""
-        answered: set[str | None] = set()
-        for message in reversed(self.messages):
-            if not message.tool_results:
-                return tuple(call for call in message.tool_calls if call.id not in answered)
-            answered.update(result.call_id for result in message.tool_results)
-        return ()
+        return _open_calls(self.messages)
 
     def check(self) -> None:
         """Checks that each result answers a call of the message before it, or before the results before it.
@@ -225,10 +214,28 @@ class Transcript(Sequence[Message]):
         return f"Transcript({len(self.messages)} messages, id={self.id!r})"
 
 
+def _boundary(messages: Sequence[Message], index: int) -> int:
+    index = max(0, min(index, len(messages)))
+    if index == len(messages) and _open_calls(messages):
+        index -= 1
+    while 0 < index < len(messages) and messages[index].tool_results:
+        index -= 1
+    return index
+
+
+def _open_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
+    answered: set[str | None] = set()
+    for message in reversed(messages):
+        if not message.tool_results:
+            return tuple(call for call in message.tool_calls if call.id not in answered)
+        answered.update(result.call_id for result in message.tool_results)
+    return ()
+
+
 def _rebuilt(messages: list[Message], id: str, starts: Mapping[str | None, int]) -> Transcript:  # noqa: A002
     """A pickled or copied transcript; views are lists to everybody else, so they are made anew."""
     transcript = Transcript(messages, id=id)
-    transcript._views.update({who: View(transcript, who, start) for who, start in starts.items()})  # noqa: SLF001
+    transcript._views.update({who: View(transcript.messages, who, start) for who, start in starts.items()})  # noqa: SLF001
     return transcript
 
 
