@@ -359,6 +359,7 @@ class Conversation:
             # Participants that wait for nothing would keep timers, cancellation and other conversations waiting, and
             # who reads the events would get them all at the end.
             if run.listening or time.monotonic() >= _thread.holds_until:
+                _thread.holds_until = time.monotonic() + LONGEST_HOLD  # or all that are ready would give way too
                 await asyncio.sleep(0)
                 _thread.holds_until = time.monotonic() + LONGEST_HOLD
             reason = run.ending()
