@@ -24,13 +24,14 @@ def build_parser() -> argparse.ArgumentParser:
         'autogen-like'
     """
     from ..agents import mcp_cli
-    from ..serving import library_cli
+    from ..serving import library_cli, serve_cli
     from . import migrate, run, runs
 
     parser = argparse.ArgumentParser(prog="autogen-like", description="Agents that converse, and their local models.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     library_cli.add_commands(commands)
+    serve_cli.add_commands(commands)
     mcp_cli.add_commands(commands)
     runs.add_commands(commands)
     run.add_commands(commands)
