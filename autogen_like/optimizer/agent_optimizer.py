@@ -6,6 +6,7 @@ arXiv 2402.11359), algorithm 1, with AutoGen 0.2's interface.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -160,13 +161,13 @@ class AgentOptimizer:
             is_satisfied: Whether it went well, or how well, from 0 to 1; None asks a person at the terminal.
 
         Raises:
-            ConfigError: If it isn't between 0 and 1.
+            ConfigError: If it isn't between 0 and 1, or the conversation is no list of chat dicts.
         """
+        if not all(isinstance(message, Mapping) for message in conversation_history):
+            raise ConfigError(f"record a conversation as a list of chat dicts, not as {conversation_history!r:.200}")
         if is_satisfied is None:
             is_satisfied = _ask_person()
-        score = float(is_satisfied)
-        if not 0 <= score <= 1:
-            raise ConfigError(f"is_satisfied must be True, False, or a score from 0 to 1, not {is_satisfied!r}")
+        score = _score(is_satisfied)
         self._records.append(Record(len(self._records), [dict(message) for message in conversation_history], score))
 
     def step(self) -> OptimizerStep:
@@ -237,7 +238,7 @@ class AgentOptimizer:
         return Proposal(functions, tuple(actions), tuple(rejected))
 
     async def merge(self, parts: Sequence[Evaluation], reserved: Collection[str] = ()) -> Module | None:
-        """One set made of several; None where the model wrote none that can be taken.
+        """One set made of several; None where they don't fit the window, or the model wrote none that can be taken.
 
         Args:
             parts: The sets, each with what came of its own tasks.
@@ -245,8 +246,7 @@ class AgentOptimizer:
         """
         version = 1 + max(part.module.version for part in parts if isinstance(part.module, FunctionSet))
         take = partial(read_merged, version=version, reserved=self.reserved | set(reserved), sandbox=self.sandbox)
-        asked = await self._asker.ask(FUNCTION_MERGE, merge_prompt(parts), MERGE_TOOLS, take, may_end=False)
-        return asked.value
+        return await self._asker.merge(FUNCTION_MERGE, merge_prompt(parts), MERGE_TOOLS, take)
 
 
 def _runner(function: LearnedFunction, sandbox: Sandbox) -> Callable[..., Awaitable[str]]:
@@ -261,6 +261,16 @@ def _runner(function: LearnedFunction, sandbox: Sandbox) -> Callable[..., Awaita
     run.__name__ = function.name
     run.__doc__ = function.description
     return run
+
+
+def _score(given: bool | float) -> float:
+    try:
+        score = float(given)
+    except (TypeError, ValueError):
+        score = math.nan
+    if not 0 <= score <= 1:
+        raise ConfigError(f"is_satisfied must be True, False, or a score from 0 to 1, not {given!r}")
+    return score
 
 
 def _ask_person() -> bool:

@@ -90,7 +90,7 @@ class ActionAsker:
             raise ConfigError(
                 f"context must be a number of tokens, or None for what the model is known to have: {window!r}"
             )
-        if retries < 0:
+        if retries != 0 and not is_count(retries):
             raise ConfigError(f"retries must be a whole number of at least 0, not {retries!r}")
         self.client = client
         self.window = window or client.capabilities.context or WINDOW
@@ -141,6 +141,25 @@ class ActionAsker:
             rejected.append(reason)
             messages += _told(call, text, reason)
         return Asked(None, rejected=tuple(rejected))
+
+    async def merge(
+        self,
+        system: str,
+        prompt: str,
+        tools: Sequence[Mapping[str, Any]],
+        take: Callable[[str, Mapping[str, Any]], Awaitable[T]],
+    ) -> T | None:
+        """Asks for one thing made of several; None where these don't fit the window, or nothing valid came of it.
+
+        Args:
+            system: The system message.
+            prompt: What is merged.
+            tools: The action.
+            take: Checks it, as for `ask`.
+        """
+        if self.count(prompt) > self.room(system, tools):
+            return None
+        return (await self.ask(system, prompt, tools, take, may_end=False)).value
 
     async def _reply(
         self, system: str, messages: list[dict[str, Any]], tools: Sequence[Mapping[str, Any]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,23 +91,29 @@ class TrainingState:
         Args:
             state: What it gave.
             modules: The modules of the standard library that functions may import.
+
+        Raises:
+            ValueError: If it is none, or not everything in it is of one kind: functions, or system messages.
         """
+        from pydantic import TypeAdapter  # only where something was kept
+
         waits = state["pending"]
         pending = waits and Pending(
             module_from_dict(waits, modules),
-            waits["prompt_tokens"],
-            waits["cost"],
-            tuple(waits["rejected"]),
+            int(waits["prompt_tokens"]),
+            float(waits["cost"]),
+            tuple(map(str, waits["rejected"])),
             waits["trial"] and evaluation_from_dict(waits["trial"], modules),
         )
-        return cls(
-            evaluation_from_dict(state["best"], modules),
-            [Failure(module_from_dict(one, modules), one["success"]) for one in state["failures"]],
-            state["epochs"],
-            state["failed"],
-            [Point(**{**point, "rejected": tuple(point["rejected"])}) for point in state["points"]],
-            pending,
-        )
+        best = evaluation_from_dict(state["best"], modules)
+        failures = [Failure(module_from_dict(one, modules), float(one["success"])) for one in state["failures"]]
+        points = TypeAdapter(list[Point]).validate_python(state["points"])
+        if not points:
+            raise ValueError("it has no points")
+        waiting = [pending.module, *([pending.trial.module] if pending.trial else [])] if pending else []
+        if len({type(module) for module in (best.module, *(one.module for one in failures), *waiting)}) > 1:
+            raise ValueError("it has functions and system messages")
+        return cls(best, failures, int(state["epochs"]), int(state["failed"]), points, pending)
 
 
 class Checkpoint:
@@ -115,13 +122,21 @@ class Checkpoint:
     Args:
         path: The file.
         what: What is trained, on what: a state of another training is refused.
+        start: The module that it begins with; what was kept is of the same kind.
         modules: The modules of the standard library that functions may import.
+
+    Raises:
+        ConfigError: If what is trained on can't be told from other tasks.
     """
 
-    def __init__(self, path: str | Path, what: Sequence[Any], modules: frozenset[str]) -> None:
+    def __init__(self, path: str | Path, what: Sequence[Any], start: Module, modules: frozenset[str]) -> None:
         self._path = Path(path)
         self._modules = modules
-        text = json.dumps(list(what), sort_keys=True, default=lambda thing: type(thing).__qualname__)
+        self._prompts = isinstance(start, str)
+        try:
+            text = json.dumps(list(what), sort_keys=True, default=_known_by)
+        except TypeError as error:
+            raise ConfigError(f"a checkpoint can't tell these tasks from others: {error}") from None
         self._key = hashlib.sha256(text.encode()).hexdigest()
 
     def load(self) -> TrainingState | None:
@@ -134,7 +149,7 @@ class Checkpoint:
             found = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"checkpoint {self._path} can't be read: {error}") from None
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ConfigError(f"{self._path} is no checkpoint of a training: name another file")
@@ -144,9 +159,12 @@ class Checkpoint:
                 "delete it to begin anew"
             )
         try:
-            return TrainingState.from_dict(found["state"], self._modules)
+            state = TrainingState.from_dict(found["state"], self._modules)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"checkpoint {self._path} is damaged: {error}") from error
+        if isinstance(state.best.module, str) != self._prompts:
+            raise ConfigError(f"checkpoint {self._path} is damaged: it holds what another optimizer trains")
+        return state
 
     def save(self, state: TrainingState) -> None:
         """Writes the state, whole or not at all."""
@@ -157,3 +175,19 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._path)
+
+
+def _known_by(thing: Any) -> Any:
+    """What tells a thing from others that JSON has no form for, the same in each process."""
+    kind: Any = type(thing)
+    if is_dataclass(thing) and not isinstance(thing, type):
+        return [kind.__qualname__, {one.name: getattr(thing, one.name) for one in fields(thing)}]
+    if isinstance(thing, set | frozenset):
+        return sorted(map(_shown, thing))
+    if kind.__repr__ is object.__repr__:
+        return [kind.__qualname__, {name: _shown(value) for name, value in getattr(thing, "__dict__", {}).items()}]
+    return _shown(thing)
+
+
+def _shown(thing: Any) -> str:
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))  # where it lies is another place each time

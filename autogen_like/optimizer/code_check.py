@@ -1,8 +1,8 @@
 """What is wrong with a function that a model wrote, found by reading it; nothing of it runs here.
 
 This is the second fence. The first is the executor in which functions run. It keeps honest mistakes out, tells a model
-why, and takes from code that runs in a mere subprocess what it would do harm with most easily. Whoever knows Python well
-gets past it: nothing that reads Python can tell all that it may do.
+why, and takes from code that runs in a mere subprocess what it would do harm with most easily. Whoever knows Python
+well gets past it: nothing that reads code can tell all that it may do.
 """
 
 from __future__ import annotations
@@ -29,19 +29,8 @@ MODULES = frozenset(
 # By name, as a builtin or behind a dot: ways to run text as code, or to reach what an import would have been refused.
 _REFUSED = frozenset(
     {"__import__", "attrgetter", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "ForwardRef", "Formatter"}
-    | {
-        "get_field",
-        "get_type_hints",
-        "getattr",
-        "globals",
-        "help",
-        "input",
-        "locals",
-        "methodcaller",
-        "quit",
-        "setattr",
-    }
-    | {"singledispatch", "singledispatchmethod", "update_wrapper", "vars", "wraps"}
+    | {"get_field", "get_type_hints", "getattr", "globals", "help", "input", "locals", "methodcaller", "quit"}
+    | {"setattr", "singledispatch", "singledispatchmethod", "update_wrapper", "vars", "wraps"}
 )
 # Frames and code objects, from which all names can be had that there are in the process.
 _INSIDES = frozenset(

@@ -136,8 +136,21 @@ def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def evaluation_from_dict(state: Mapping[str, Any], modules: frozenset[str]) -> Evaluation:
-    """The evaluation that `evaluation_to_dict` described."""
-    records, validation = (tuple(Record(**one) for one in state[key]) for key in ("records", "validation"))
+    """The evaluation that `evaluation_to_dict` described.
+
+    Args:
+        state: What it gave, from wherever it was kept.
+        modules: The modules of the standard library that functions may import.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    from pydantic import TypeAdapter  # only where something was kept
+
+    adapter = TypeAdapter(tuple[Record, ...])
+    records, validation = (adapter.validate_python(state[key]) for key in ("records", "validation"))
+    if not all(0 <= record.score <= 1 for record in (*records, *validation)):
+        raise ValueError("a score must lie between 0 and 1")
     return Evaluation(module_from_dict(state["module"], modules), records, validation=validation)
 
 

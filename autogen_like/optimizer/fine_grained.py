@@ -34,7 +34,7 @@ class Merge:
         level: How many merges lie under it, at most, plus one.
         tasks: How many tasks it was judged on: all of its parts'.
         losses: The loss of each part's module on these.
-        merged_loss: That of the merged module; None where the optimizer wrote none.
+        merged_loss: That of the merged module; None where the optimizer wrote none, or the parts don't fit its window.
         kept: Whose module was kept: "merged", or "part 1", "part 2", ... where the guard kept that.
     """
 

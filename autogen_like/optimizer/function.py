@@ -79,6 +79,8 @@ class LearnedFunction:
             raise BadFunction(
                 f"the description has {len(description):,} characters; {MAX_DESCRIPTION:,} are taken at most"
             )
+        if not _can_be_sent(description):
+            raise BadFunction("the description has characters that are no text (lone surrogates)")
         if not isinstance(code, str):
             raise BadFunction(f"the code must be a text, not {type(code).__name__}")
         needed = _packages(packages)
@@ -132,6 +134,14 @@ class LearnedFunction:
             raise ConfigError(f"a function's record lacks {error}") from None
         except BadFunction as error:
             raise ConfigError(f"the function {record.get('name')!r:.80}: {error}") from None
+
+
+def _can_be_sent(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _packages(packages: object) -> tuple[str, ...]:

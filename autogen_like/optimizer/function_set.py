@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+_MAX_MANIFEST = 10_000_000  # characters
 
 
 class FunctionSet:
@@ -177,8 +178,11 @@ class FunctionSet:
         Raises:
             ConfigError: If it isn't one.
         """
-        records = [LearnedFunction.from_dict(record, modules) for record in state["functions"]]
-        return cls(records, int(state["version"]))
+        try:
+            records, version = list(map(dict, state["functions"])), int(state["version"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"this is no function set: {type(error).__name__}: {error}") from None
+        return cls([LearnedFunction.from_dict(record, modules) for record in records], version)
 
     def save(self, folder: str | Path) -> None:
         """Writes it as a folder: a Python file for each function, and a manifest with all else.
@@ -197,11 +201,9 @@ class FunctionSet:
         before = _manifest(place)["functions"] if (place / MANIFEST).is_file() else []
         entries = [{k: v for k, v in one.to_dict().items() if k != "code"} for one in self.functions]
         for function in self.functions:
-            (place / f"{function.name}.py").write_text(function.code, encoding="utf-8")
+            _write(place / f"{function.name}.py", function.code)
         manifest = {"format": FORMAT, "version": self.version, "functions": entries}
-        part = place / f".{MANIFEST}.part"
-        part.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(place / MANIFEST)
+        _write(place / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
         for entry in before:
             if entry["name"] not in self:
                 (place / f"{entry['name']}.py").unlink(missing_ok=True)
@@ -226,10 +228,10 @@ class FunctionSet:
 def _manifest(place: Path) -> dict[str, Any]:
     """A folder's manifest, where its names are names: they lead to files."""
     try:
-        found = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads(_read(place / MANIFEST, _MAX_MANIFEST))
         version, entries = found["version"], found["functions"]
         named = isinstance(version, int) and all(str(entry["name"]).isidentifier() for entry in entries)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{place} is no folder of a function set: {MANIFEST}: {error}") from None
     if found.get("format") != FORMAT or not named:
         raise ConfigError(f"{place}: {MANIFEST} is not of format {FORMAT}, or has a name that can be no function's")
@@ -238,10 +240,29 @@ def _manifest(place: Path) -> dict[str, Any]:
 
 def _code(place: Path, name: str) -> str:
     try:
-        with (place / f"{name}.py").open(encoding="utf-8") as file:
-            return file.read(MAX_CODE + 1)
-    except (OSError, UnicodeDecodeError) as error:
+        return _read(place / f"{name}.py", MAX_CODE)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{place}: the file of {name} can't be read: {error}") from None
+
+
+def _read(path: Path, most: int) -> str:
+    """A file's text. Links are not followed: what is read is shown to models, and a folder may come from anyone."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise ValueError(f"{path.name} is a link, or no file")
+    with path.open(encoding="utf-8") as file:
+        text = file.read(most + 1)
+    if len(text) > most:
+        raise ValueError(f"{path.name} has more than {most:,} characters")
+    return text
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file whole or not at all; a link of its name is replaced, and what it leads to is left alone."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    with part.open("x", encoding="utf-8") as file:
+        file.write(text)
+    part.replace(path)
 
 
 def _heading(function: LearnedFunction) -> str:

@@ -37,15 +37,19 @@ def render(history: Sequence[Mapping[str, Any]]) -> str:
 
 def _message(message: Mapping[str, Any]) -> str:
     who = str(message.get("name") or message.get("role") or "")
-    results = message.get("tool_responses") or []
+    results = _dicts(message.get("tool_responses"))
     lines = [f"{who} got: {_text(result.get('content'))}" for result in results]
     if not lines and message.get("content"):
         lines = [f"{who}: {_text(message['content'])}"]
-    calls = [call["function"] for call in message.get("tool_calls") or []]
-    if message.get("function_call"):
-        calls.append(message["function_call"])
-    lines += [f"{who} calls {call['name']}({call.get('arguments', '')})" for call in calls]
+    calls = _dicts([call.get("function") for call in _dicts(message.get("tool_calls"))])
+    calls += _dicts([message.get("function_call")])
+    lines += [f"{who} calls {call.get('name', '?')}({call.get('arguments', '')})" for call in calls]
     return "\n".join(lines)
+
+
+def _dicts(value: Any) -> list[Mapping[str, Any]]:
+    """The dicts of a list; histories come from anywhere, and not all are well made."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
 
 
 def _text(content: Any) -> str:

@@ -77,14 +77,13 @@ class PromptOptimizer:
         return Proposal(asked.value or best.module, rejected=asked.rejected, terminated=asked.terminated)
 
     async def merge(self, parts: Sequence[Evaluation], reserved: Collection[str] = ()) -> Module | None:
-        """One message made of several; None where the model wrote none that can be taken.
+        """One message made of several; None where they don't fit the window, or the model wrote none.
 
         Args:
             parts: The messages, each with what came of its own tasks.
             reserved: Not for messages.
         """
-        asked = await self._asker.ask(PROMPT_MERGE, merge_prompt(parts), TOOLS, _read, may_end=False)
-        return asked.value
+        return await self._asker.merge(PROMPT_MERGE, merge_prompt(parts), TOOLS, _read)
 
 
 async def _read(name: str, arguments: Mapping[str, Any]) -> str:

@@ -50,7 +50,8 @@ def function_prompt(
     best: Evaluation, now: FunctionSet, failures: Sequence[Failure], *, actions_left: int, room: int, count: Count
 ) -> str:
     """What is asked for one action, after the paper (arXiv 2402.11359, appendix): the functions as the step found them
-    with their success rate, as they are after the actions so far, the sets that failed, the results and the histories.
+    with their success rate, the sets that failed, the results, the histories, and the functions as they are after the
+    actions so far. What is the same for each action of a step comes first, so that an endpoint's prefix cache knows it.
 
     Args:
         best: The functions as the step found them, and what came of the tasks with them.
@@ -67,11 +68,11 @@ def function_prompt(
     assert isinstance(start, FunctionSet)  # noqa: S101 - for type checkers
     parts = [
         f"# List A: the functions at the start of this step (success rate {best.success:.1%})\n{_listed(start)}",
-        f"# List B: the functions now, after this step's actions\n{'As List A.' if now == start else _listed(now)}",
         *_failures(failures, lambda module: module.diff(start) if isinstance(module, FunctionSet) else module),
         _table(best),
     ]
     closing = (
+        f"# List B: the functions now, after this step's actions\n{'As List A.' if now == start else _listed(now)}\n\n"
         f"You may take {actions_left} more action{'s' if actions_left > 1 else ''} in this step. Take the one that "
         "helps most; TERMINATE only if none would help."
     )

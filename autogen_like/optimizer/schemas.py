@@ -16,7 +16,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
 }
 _MAX_DEPTH = 8
-MAX_SCHEMA = 10_000  # characters of it as JSON
+MAX_SCHEMA = 10_000  # bytes of it as JSON
 
 
 class BadSchema(ValueError):
@@ -98,13 +98,19 @@ def fitting(arguments: object, schema: Mapping[str, Any]) -> dict[str, Any]:
 def _as_object(arguments: object) -> dict[str, Any]:
     if isinstance(arguments, str):
         if len(arguments) > MAX_SCHEMA:
-            raise BadSchema(f"the schema has {len(arguments):,} characters, and {MAX_SCHEMA:,} are taken at most")
+            raise BadSchema(f"the schema has {len(arguments):,} characters, and {MAX_SCHEMA:,} bytes are taken at most")
         try:
             arguments = json.loads(arguments.strip() or "{}")
         except (ValueError, RecursionError) as error:
             raise BadSchema(f"the schema is not valid JSON: {str(error)[:200]}") from None
     if not isinstance(arguments, dict):
         raise BadSchema(f"the schema must be an object, not {type(arguments).__name__}")
+    try:
+        size = len(json.dumps(arguments, ensure_ascii=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadSchema(f"the schema can't be sent as JSON: {str(error)[:200]}") from None
+    if size > MAX_SCHEMA:
+        raise BadSchema(f"the schema has {size:,} bytes, and {MAX_SCHEMA:,} are taken at most")
     return arguments
 
 

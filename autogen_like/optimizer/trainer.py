@@ -255,10 +255,10 @@ class Trainer:
     def _checkpoint(self, tasks: _Tasks, start: Module) -> Checkpoint | None:
         if self._path is None:
             return None
-        begun = start if isinstance(start, str) else start.key
+        begun, modules = start if isinstance(start, str) else start.key, getattr(self._sandbox, "modules", MODULES)
         rule = [type(self.rule).__name__, vars(self.rule)]
         what = [tasks.train, tasks.validation, self._batch_size, self._seed, rule, begun]
-        return Checkpoint(self._path, what, self._sandbox.modules if self._sandbox is not None else MODULES)
+        return Checkpoint(self._path, what, start, modules)
 
 
 def _settle(state: TrainingState, trial: Evaluation | None, verdict: Verdict) -> None:

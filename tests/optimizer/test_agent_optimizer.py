@@ -168,6 +168,15 @@ async def test_sets_are_merged_into_one_that_is_checked(kit, sandbox):
     assert "65 functions are too many" in told[2]
 
 
+async def test_sets_that_do_not_fit_the_window_together_are_not_merged(kit, sandbox):
+    long = FunctionSet([kit.function(f"f{number}", f"return {'x + ' * 200}1") for number in range(20)])
+    part = Evaluation(long, (Record(0, [], 0.5),))
+    model = ScriptedModel([])
+    optimizer = AgentOptimizer(1, optimizer_model=model, executor=sandbox, context=8_000)
+    assert await optimizer.merge([part, part]) is None
+    assert model.requests == []
+
+
 async def test_a_merge_that_never_comes_is_none(kit, sandbox):
     parts = [Evaluation(FunctionSet([kit.function(name)]), (FAILED,)) for name in ("a", "b")]
     train, _ = optimizer(sandbox, "TERMINATE", kit.call("submit_functions"), retries=1)
@@ -257,6 +266,10 @@ def test_what_can_not_be_is_refused(sandbox):
         train.step()
     with pytest.raises(ConfigError, match="score from 0 to 1"):
         train.record_one_conversation([], is_satisfied=2)
+    with pytest.raises(ConfigError, match="score from 0 to 1"):
+        train.record_one_conversation([], is_satisfied="yes")
+    with pytest.raises(ConfigError, match="chat dicts"):
+        train.record_one_conversation("What is 2 + 2?", is_satisfied=True)
     for settings in (
         {"max_actions_per_step": 0}, {"accept": HoldOut()}, {"retries": -1}, {"context": 0},
     ):  # fmt: skip

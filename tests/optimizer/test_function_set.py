@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 
 import pytest
@@ -195,3 +196,45 @@ def test_the_manifest_says_all_but_the_code(two, tmp_path):
     two.save(tmp_path)
     (alpha, _) = json.loads((tmp_path / "manifest.json").read_text())["functions"]
     assert set(alpha) == {"name", "description", "parameters", "packages"}
+
+
+@pytest.mark.parametrize("name", ["alpha.py", "manifest.json", ".beta.py.part"])
+def test_links_in_a_folder_are_not_followed(two, tmp_path, name):
+    victim, folder = tmp_path / "victim", tmp_path / "set"
+    two.save(folder)
+    text = (folder / name).read_text() if (folder / name).exists() else ""
+    victim.write_text(text)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(victim)
+    if not name.startswith("."):
+        with pytest.raises(ConfigError, match="is a link, or no file"):
+            FunctionSet.load(folder)
+    if name == "manifest.json":
+        with pytest.raises(ConfigError, match="is a link, or no file"):
+            two.save(folder)
+    else:
+        two.remove("alpha").save(folder)
+        assert list(FunctionSet.load(folder)) == ["beta"]
+    assert victim.read_text() == text
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(two, tmp_path):
+    two.save(tmp_path)
+    (tmp_path / "alpha.py").unlink()
+    os.mkfifo(tmp_path / "alpha.py")
+    with pytest.raises(ConfigError, match="no file"):
+        FunctionSet.load(tmp_path)
+
+
+@pytest.mark.parametrize("state", [{}, {"functions": [1], "version": 1}, {"functions": [], "version": "x"}, []])
+def test_what_is_no_set_is_refused(state):
+    with pytest.raises(ConfigError, match="no function set"):
+        FunctionSet.from_dict(state)
+
+
+def test_a_manifest_of_any_size_or_depth_is_refused(two, tmp_path):
+    two.save(tmp_path)
+    for text in ("[" * 100_000, " " * 10_000_001):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(ConfigError, match="manifest"):
+            FunctionSet.load(tmp_path)

@@ -90,3 +90,27 @@ def test_a_window_that_is_too_small_for_the_functions_is_an_error():
     best = Evaluation("Be brief. " * 1000, ())
     with pytest.raises(ContextOverflow, match="before any history"):
         prompt_prompt(best, [], room=500, count=count)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "tool_calls": [{"id": 1}]},
+        {"role": "user", "tool_calls": "none"},
+        {"role": "user", "tool_calls": [{"function": {}}]},
+        {"tool_responses": ["a"], "function_call": 3},
+        {},
+    ],
+)
+def test_histories_that_are_not_well_made_are_read_all_the_same(message):
+    assert "score 1" in fit([Record(0, [message], 1.0)], 1000, len)
+
+
+def test_what_stays_the_same_in_a_step_comes_first(kit):
+    start, now = FunctionSet([kit.function("a")]), FunctionSet([kit.function("a"), kit.function("b")])
+    best = Evaluation(start, (Record(0, [{"role": "user", "content": "How many?"}], 0.0),))
+    first = function_prompt(best, start, (), actions_left=3, room=10_000, count=len)
+    second = function_prompt(best, now, (), actions_left=2, room=10_000, count=len)
+    shared = first.partition("# List B")[0]
+    assert "How many?" in shared
+    assert second.startswith(shared)

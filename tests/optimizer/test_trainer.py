@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import subprocess
@@ -259,20 +258,6 @@ def test_a_checkpoint_of_something_else_is_refused(train, tmp_path, text, said):
     (tmp_path / "c.json").write_text(text)
     with pytest.raises(ConfigError, match=said):
         train(["a"], checkpoint=tmp_path / "c.json")
-
-
-def test_a_checkpoint_is_untrusted(train, tmp_path):
-    path = tmp_path / "c.json"
-    train(["a"], epochs=1, checkpoint=path)
-    found = json.loads(path.read_text())
-    found["state"]["best"]["module"]["functions"]["functions"][0]["code"] = "import os\ndef a(x):\n    os.system(x)"
-    path.write_text(json.dumps(found))
-    with pytest.raises(ConfigError, match="os may not be imported"):
-        train([], epochs=1, checkpoint=path)
-    del found["state"]["points"]
-    path.write_text(json.dumps(found))
-    with pytest.raises(ConfigError):
-        train([], epochs=1, checkpoint=path)
 
 
 # --- agents
