@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-from ...coding.executor import CodeExecutor, format_result
+from ...coding.blocks import CodeBlock
+from ...coding.executor import CodeExecutor, CodeResult, format_result
 from ...core.conversation import Conversation, Turn
 from ...core.errors import ConfigError
 from ...core.events import CodeFinished, CodeOutput, CodeStarted
@@ -59,27 +60,10 @@ class CodeBackend:
             blocks = executor.code_extractor.extract_code_blocks(content_text(message.get("content")))
             if not blocks:
                 continue
-            languages = tuple(block.language for block in blocks)
-            if turn.run.listening:
-                turn.emit(CodeStarted(turn.conversation.id, self._agent.name, languages))
-            if not turn.run.watchers:
-                result = await executor.execute(blocks, on_output=self._teller(turn))
-            else:
-                step = CodeStep(turn.run, turn.conversation.id, self._agent.name, languages)
-                with watched(step):
-                    result = await executor.execute(blocks, on_output=self._teller(turn))
-                    step.exit_code = result.exit_code
-            if turn.run.listening:
-                turn.emit(CodeFinished(turn.conversation.id, self._agent.name, result.exit_code, result.output))
+            result = await run_blocks(executor, blocks, turn)
             said = format_result(result)
             return Message(self._agent.name, (Text(said), *result.parts) if result.parts else said)
         return None
-
-    def _teller(self, turn: Turn) -> Callable[[str], None] | None:
-        """What tells listeners of output while code runs; None where nobody wants pieces."""
-        if not turn.run.wants_deltas:
-            return None
-        return lambda text: turn.emit(CodeOutput(turn.conversation.id, self._agent.name, text))
 
     def _recent(self, turn: Turn) -> list[Mapping[str, Any]]:
         messages = turn.messages
@@ -93,3 +77,34 @@ class CodeBackend:
                 break
             recent.append(message)
         return recent
+
+
+async def run_blocks(executor: CodeExecutor, blocks: Sequence[CodeBlock], turn: Turn) -> CodeResult:
+    """Runs code as part of a turn: listeners and watchers are told.
+
+    Args:
+        executor: What runs it.
+        blocks: The code.
+        turn: Whose turn it is part of.
+    """
+    chat, name = turn.conversation.id, turn.speaker.name
+    languages = tuple(block.language for block in blocks)
+    if turn.run.listening:
+        turn.emit(CodeStarted(chat, name, languages))
+    if not turn.run.watchers:
+        result = await executor.execute(blocks, on_output=_teller(turn))
+    else:
+        step = CodeStep(turn.run, chat, name, languages)
+        with watched(step):
+            result = await executor.execute(blocks, on_output=_teller(turn))
+            step.exit_code = result.exit_code
+    if turn.run.listening:
+        turn.emit(CodeFinished(chat, name, result.exit_code, result.output))
+    return result
+
+
+def _teller(turn: Turn) -> Callable[[str], None] | None:
+    """What tells listeners of output while code runs; None where nobody wants pieces."""
+    if not turn.run.wants_deltas:
+        return None
+    return lambda text: turn.emit(CodeOutput(turn.conversation.id, turn.speaker.name, text))
