@@ -13,7 +13,7 @@ from autogen_like.serving.engine import Engine, EngineConfig, GenerateRequest, p
 from autogen_like.serving.engine.dequant import affine4
 from autogen_like.serving.engine.gguf import TYPES, GgufTensor
 from autogen_like.serving.engine.linear import Linear
-from autogen_like.serving.engine.packed import Affine4, Packed4, Packed8, fits4, fits8
+from autogen_like.serving.engine.packed import Affine4, Packed4, Packed8, Plain8, fits4, pack8
 
 from .support import Alone
 
@@ -56,14 +56,40 @@ def test_a_packed_weight_multiplies_as_the_dense_one(rows: int) -> None:
     assert (found - wanted).norm() / wanted.norm() < 0.01
 
 
+@pytest.mark.parametrize("kind", [Packed8, Plain8])
 @pytest.mark.parametrize("rows", [1, 4])
-def test_eight_bits_for_each_output_are_near_the_dense_weight(rows: int) -> None:
+def test_eight_bits_for_each_output_are_near_the_dense_weight(kind: type[Packed8 | Plain8], rows: int) -> None:
     dense = torch.randn(200, 96, generator=torch.Generator().manual_seed(5))
     inputs = torch.randn(rows, 96, generator=torch.Generator().manual_seed(6)).bfloat16()
-    ready = Packed8(dense) if fits8(96) else None
-    found = Linear(dense.bfloat16(), None, ready)(inputs).float()
+    found = Linear(dense.bfloat16(), None, kind(dense))(inputs).float()
     wanted = inputs.float() @ dense.T
     assert (found - wanted).norm() / wanted.norm() < 0.015
+
+
+def test_a_row_in_eight_bits_is_the_same_whatever_its_batch() -> None:
+    ready = Packed8(torch.randn(200, 96, generator=torch.Generator().manual_seed(5)))
+    inputs = torch.randn(4, 96, generator=torch.Generator().manual_seed(6)).bfloat16()
+    inputs[0] *= 1000
+    inputs[1] = 0
+    together = ready(inputs)
+    assert torch.equal(together, torch.cat([ready(row) for row in inputs.split(1)]))  # type: ignore[no-untyped-call]
+    assert not together[1].any()
+
+
+def test_what_is_not_a_number_stays_so_in_eight_bits() -> None:
+    ready = Packed8(torch.ones(64, 32))
+    assert bool(ready(torch.full((1, 32), torch.nan, dtype=torch.bfloat16)).isnan().all())
+
+
+def test_without_the_faster_product_eight_bits_are_multiplied_by_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(self: Packed8, rows: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    packed._product8.cache_clear()
+    monkeypatch.setattr(Packed8, "__call__", missing)
+    assert isinstance(pack8(torch.randn(64, 32)), Plain8)
+    packed._product8.cache_clear()
+    assert pack8(torch.randn(64, 30)) is None
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("not for this processor"), None])

@@ -14,7 +14,7 @@ from .checkpoint import Checkpoint, ModelConfig
 from .linear import Linear
 from .mirror import MirrorMemory
 from .ops import Ops, TorchOps
-from .packed import Packed4, Packed8, fits4, fits8
+from .packed import Packed4, Packed8, Plain8, fits4, pack8
 from .rope import Rope
 from .scheduler import Chunk, Memory
 
@@ -136,7 +136,7 @@ class Decoder:
             down=linear({"down": config.hidden}, wide),
         )
 
-    def _packed(self, checkpoint: Checkpoint, names: Sequence[str], dense: Tensor) -> Packed4 | Packed8 | None:
+    def _packed(self, checkpoint: Checkpoint, names: Sequence[str], dense: Tensor) -> Packed4 | Packed8 | Plain8 | None:
         """The product in the bits that the file has: exact in 4 where all of it is so, else in 8 if it has no more."""
         if not self._packs:
             return None
@@ -145,7 +145,7 @@ class Decoder:
             if len(parts) == len(names):
                 return Packed4(parts)
         few = all(checkpoint.bits(name) <= 8 for name in names)
-        return Packed8(dense) if few and fits8(dense.shape[1]) else None
+        return pack8(dense) if few else None
 
     def block_bytes(self) -> int:
         """What a block of keys and values takes."""
