@@ -6,95 +6,19 @@ import asyncio
 import pickle
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from talking import HELLO, InTurn, Speaker, between, call, counting, cut_short, result, runs, scripted, texts, waits
 
-from autogen_like.core import sync
 from autogen_like.core.conversation import Conversation, Turn
 from autogen_like.core.errors import AgentNameConflict, ConversationError, MissingExtra, TranscriptError
-from autogen_like.core.events import ConversationEnded, Event, MessageAdded, Notice, TurnStarted
+from autogen_like.core.events import ConversationEnded, MessageAdded, TurnStarted
 from autogen_like.core.journal import Closed, Opened, Said
-from autogen_like.core.message import Message, ToolCall, ToolResult
-from autogen_like.core.run import Run
+from autogen_like.core.message import Message
 from autogen_like.core.termination import MaxMessages, StopCondition, StopReason, TextMention
 from autogen_like.core.transcript import Transcript
-
-Speak = Callable[[Turn], Awaitable[Any]]
-
-
-class Speaker:
-    def __init__(self, name: str, speak: Speak) -> None:
-        self.name = name
-        self.speak = speak
-
-    async def reply(self, turn: Turn) -> Any:
-        return await self.speak(turn)
-
-
-class InTurn:
-    def __init__(self, *speakers: Speaker) -> None:
-        self.speakers = speakers
-        self.asked = 0
-
-    async def next(self, conversation: Conversation) -> Speaker:
-        self.asked += 1
-        return self.speakers[self.asked % len(self.speakers)]
-
-
-async def counting(turn: Turn) -> Message:
-    return Message(turn.speaker.name, f"{turn.speaker.name} {turn.index}")
-
-
-def scripted(*replies: Any) -> Speak:
-    """Says these in turn, then nothing; a text, or a message, reason, or error to raise."""
-    rest: Iterator[Any] = iter(replies)
-
-    async def speak(turn: Turn) -> Any:
-        reply = next(rest, None)
-        if isinstance(reply, BaseException):
-            raise reply
-        return Message(turn.speaker.name, reply) if isinstance(reply, str) else reply
-
-    return speak
-
-
-def between(ada: Speak, bob: Speak, transcript: Transcript | None = None) -> Conversation:
-    one, two = Speaker("ada", ada), Speaker("bob", bob)
-    return Conversation((one, two), InTurn(one, two), lambda who: two if who is one else one, transcript)
-
-
-def runs(
-    held: Conversation,
-    opening: Message | None = None,
-    stop: StopCondition | None = None,
-    heard: list[Any] | None = None,
-    **options: Any,
-) -> Run[StopReason]:
-    async def main(run: Run[StopReason]) -> StopReason:
-        return await held.converse(run, opening, stop=stop)
-
-    run = Run(main, **options)
-    if heard is not None:
-        run.subscribe(heard.append)
-    return run
-
-
-HELLO = Message("ada", "Hello")
-
-
-def call(speaker: str = "ada", *ids: str, arguments: str = "{}") -> Message:
-    return Message(speaker, None, tuple(ToolCall(one, "tool", arguments) for one in ids or ("1",)))
-
-
-def result(speaker: str = "bob", *ids: str, content: str = "ok") -> Message:
-    return Message(speaker, tool_results=tuple(ToolResult(one, "tool", content) for one in ids or ("1",)))
-
-
-def texts(held: Conversation) -> list[str]:
-    return [message.text for message in held.transcript]
-
 
 # --- the loop
 
@@ -362,164 +286,6 @@ async def test_after_an_error_the_conversation_can_go_on() -> None:
     held.rule.asked = 0  # type: ignore[attr-defined]
     assert (await runs(held, stop=MaxMessages(1))).kind == "condition"
     assert texts(held) == ["Hello", "Better"]
-
-
-# --- calls and results
-
-
-def waits() -> Speak:
-    async def wait(turn: Turn) -> None:
-        await asyncio.sleep(3600)
-
-    return wait
-
-
-def cut_short(held: Conversation, **options: Any) -> Run[StopReason]:
-    run = runs(held, call("ada", "1", "2"), **options)
-    asyncio.get_running_loop().call_later(0.02, run.cancel)
-    return run
-
-
-async def test_calls_that_are_open_when_it_is_cancelled_get_a_result_that_says_so() -> None:
-    held = between(counting, waits())
-    await cut_short(held)
-    last = held.transcript.messages[-1]
-    assert [one.call_id for one in last.tool_results] == ["1", "2"]
-    assert all(one.error for one in last.tool_results)
-    assert last.tool_results[0].content.startswith("Not finished: the run was stopped (cancelled")
-    held.transcript.check()
-
-
-async def test_calls_are_closed_also_when_the_caller_is_cancelled() -> None:
-    held = between(counting, waits())
-    task = asyncio.ensure_future(runs(held, call())._wait())
-    await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert held.transcript.open_calls() == ()
-
-
-async def test_calls_are_closed_even_when_the_journal_fails_meanwhile() -> None:
-    class Fails:
-        count = 0
-
-        async def append(self, conversation: str, record: Any) -> None:
-            self.count += 1
-            if self.count > 1:
-                raise OSError("gone")
-
-    held = between(counting, waits())
-    with pytest.raises(OSError, match="gone"):
-        await cut_short(held, journal=Fails())
-    assert held.transcript.open_calls() == ()
-
-
-def test_ctrl_c_under_the_sync_face_closes_calls() -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    async def press(turn: Turn) -> None:
-        await sync.in_place(interrupt)
-
-    held = between(counting, press)
-
-    async def main() -> StopReason:
-        return await runs(held, call())
-
-    with pytest.raises(KeyboardInterrupt):
-        sync.run(main())
-    assert held.transcript.open_calls() == ()
-    assert held.active is None
-
-
-async def test_calls_are_closed_when_the_conversation_goes_on_without_them() -> None:
-    heard: list[Event] = []
-    held = between(counting, scripted("Never mind"))
-    await runs(held, call("ada", "1"), MaxMessages(2), heard)
-    assert [len(message.tool_results) for message in held.transcript] == [0, 1, 0]
-    assert held.transcript[1].tool_results[0].content == "Not run: the conversation went on without it."
-    assert [event.message for event in heard if isinstance(event, MessageAdded)] == list(held.transcript)
-    held.transcript.check()
-
-
-async def test_results_that_are_missing_are_added_to_those_that_came() -> None:
-    held = between(counting, scripted(result("bob", "2")))
-    await runs(held, call("ada", "1", "2", "3"), MaxMessages(2))
-    assert [(one.call_id, one.error) for one in held.transcript[1].tool_results] == [
-        ("2", False),
-        ("1", True),
-        ("3", True),
-    ]
-    held.transcript.check()
-
-
-async def test_a_call_in_the_retired_form_is_closed_in_the_retired_form() -> None:
-    held = between(counting, scripted("Never mind"))
-    await runs(held, Message("ada", None, (ToolCall(None, "tool", "{}"),)), MaxMessages(2))
-    assert [message["role"] for message in held.transcript.view("eve")] == ["assistant", "function", "user"]
-
-
-# --- conversations that go nowhere
-
-
-async def test_three_empty_replies_in_a_row_end_it() -> None:
-    held = between(scripted("", "", ""), scripted("", "x", " \n"))
-    reason = await runs(held, HELLO)
-    assert (reason.kind, reason.detail) == ("empty_replies", "3 empty replies in a row")
-    assert texts(held) == ["Hello", "", "", "x", "", " \n", ""]
-
-
-async def test_an_image_is_not_an_empty_reply() -> None:
-    from autogen_like.core.message import Image, Text
-
-    async def show(turn: Turn) -> Message:
-        return Message(turn.speaker.name, (Image("https://example.org/a.png"),))
-
-    assert (await runs(between(show, show), HELLO, MaxMessages(10))).kind == "condition"
-
-    async def blank(turn: Turn) -> Message:
-        return Message(turn.speaker.name, (Text(""),))
-
-    assert (await runs(between(blank, blank), HELLO, MaxMessages(10))).kind == "empty_replies"
-
-
-async def test_the_same_call_with_the_same_result_three_times_ends_it() -> None:
-    numbers = iter(range(100))
-
-    async def calls(turn: Turn) -> Message:
-        return call("ada", str(next(numbers)))
-
-    async def answers(turn: Turn) -> Message:
-        assert turn.last is not None
-        return result("bob", *(str(one.id) for one in turn.last.tool_calls))
-
-    held = between(calls, answers)
-    reason = await runs(held, call("ada", "first"))
-    assert (reason.kind, reason.detail) == ("repeated_call", "tool: the same call and result 3 times")
-    assert len(held.transcript) == 6
-
-
-@pytest.mark.parametrize("differs", ["arguments", "result"])
-async def test_a_call_whose_arguments_or_result_differ_is_no_repetition(differs: str) -> None:
-    async def calls(turn: Turn) -> Message:
-        return call("ada", str(turn.index), arguments=str(turn.index) if differs == "arguments" else "{}")
-
-    async def answers(turn: Turn) -> Message:
-        assert turn.last is not None
-        content = str(turn.index) if differs == "result" else "ok"
-        return result("bob", *(str(one.id) for one in turn.last.tool_calls), content=content)
-
-    assert (await runs(between(calls, answers), call("ada", "first"), MaxMessages(20))).kind == "condition"
-
-
-async def test_the_same_text_again_is_pointed_out_and_ends_nothing() -> None:
-    heard: list[Event] = []
-    held = between(scripted("a", "b", "b"), scripted("same", "same", "other", "x"))
-    await runs(held, HELLO, MaxMessages(7), heard)
-    notices = [event for event in heard if isinstance(event, Notice)]
-    assert [(event.agent, event.kind) for event in notices] == [("bob", "repeated_text"), ("ada", "repeated_text")]
-    assert len(held.transcript) == 7
 
 
 # --- many

@@ -1,0 +1,19 @@
+"""What tests of running code share."""
+
+from __future__ import annotations
+
+import pytest
+
+from autogen_like import JupyterCodeExecutor
+
+
+@pytest.fixture(scope="module")
+def executor(tmp_path_factory):
+    with JupyterCodeExecutor(output_dir=tmp_path_factory.mktemp("shared"), timeout=60) as executor:
+        yield executor
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    with JupyterCodeExecutor(output_dir=tmp_path, timeout=60) as executor:
+        yield executor
