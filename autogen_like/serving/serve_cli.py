@@ -44,7 +44,16 @@ def add_commands(subparsers: _SubParsers) -> None:
     engine.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     engine.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     engine.add_argument("--cache-bytes", type=int, default=1 << 30, help="memory for keys and values")
+    triton = parser.add_argument_group("NVIDIA Triton")
+    triton.add_argument("--triton", action="store_true", help="also start a Triton server in front of it")
+    triton.add_argument("--triton-port", type=int, default=8100, help="its port for HTTP; the next one is for gRPC")
+    triton.add_argument("--triton-folder", type=Path, help="where `autogen-like triton install` put it")
     parser.set_defaults(run=_serve)
+    more = subparsers.add_parser("triton", help="the Triton server that `serve --triton` starts")
+    commands = more.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    install = commands.add_parser("install", help="fetch it into an environment of its own (60 MB, from PyPI)")
+    install.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, help="where to; by default in the library")
+    install.set_defaults(run=_install)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -53,7 +62,35 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .server import ModelServer  # only here, so that other commands don't load the engine
 
     server = ModelServer(path, settings, _engine_config(arguments))
-    server.run(on_ready=lambda: _tell(server))
+    if not arguments.triton:
+        server.run(on_ready=lambda: _tell(server))
+        return 0
+    return _serve_triton(server, arguments)
+
+
+def _serve_triton(server: ModelServer, arguments: argparse.Namespace) -> int:
+    from .server.triton import Beside, default_folder
+
+    folder = (arguments.triton_folder or default_folder()).resolve()
+    beside = Beside(server, folder, arguments.triton_port)
+
+    def begin() -> None:
+        _tell(server)
+        beside.start(on_ready=_say)
+
+    try:
+        server.run(on_ready=begin)
+    finally:
+        beside.stop()
+    if beside.error:
+        raise beside.error
+    return 0
+
+
+def _install(arguments: argparse.Namespace) -> int:
+    from .server.triton import default_folder, install
+
+    _say(f"Triton is in {install((arguments.folder or default_folder()).resolve())}")
     return 0
 
 
@@ -90,8 +127,11 @@ def _engine_config(arguments: argparse.Namespace) -> EngineConfig:
 
 
 def _tell(server: ModelServer) -> None:
+    key = "with the key" if server.settings.api_key else "without a key, from this machine"
+    _say(f"{server.settings.name} answers at {server.base_url}, {key}")
+
+
+def _say(text: str) -> None:
     from rich.console import Console
 
-    key = "with the key" if server.settings.api_key else "without a key, from this machine"
-    text = f"{server.settings.name} answers at {server.base_url}, {key}"
     Console().print(text, highlight=False, markup=False, soft_wrap=True)

@@ -115,12 +115,16 @@ class ModelServer:
 
     def stop(self) -> None:
         """Stops: no new requests, and those on their way are given ``shutdown_seconds``."""
-        if self._server is not None:
-            self._server.should_exit = True
+        self.ask_to_stop()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         self._closed()
+
+    def ask_to_stop(self) -> None:
+        """Has it stop, without waiting for it; from any thread."""
+        if self._server is not None:
+            self._server.should_exit = True
 
     def __enter__(self) -> Self:
         return self.start()
