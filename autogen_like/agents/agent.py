@@ -69,7 +69,7 @@ class ForeignAgent:
             if callable(generate):
                 turn.backend = method
                 return as_message(await call(generate, messages=messages, sender=sender), self.name)
-        told = messages[-1] if messages else None
+        told = _told(messages[-1]) if messages else None
         for method in ("a_receive", "receive"):
             receive = getattr(self.agent, method, None)
             if callable(receive):
@@ -77,6 +77,11 @@ class ForeignAgent:
                 await call(receive, told, sender, request_reply=False)
                 break
         return None
+
+
+def _told(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message for ``receive``, which is given the sender: its name is left out, but not that of a function."""
+    return {key: value for key, value in message.items() if key != "name" or message.get("role") == "function"}
 
 
 def as_participant(agent: Any) -> Participant:

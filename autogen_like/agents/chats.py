@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from .chat_result import ChatResult, cost_of
 from .durable import check_kept, finished, recovered, run_of
 from .history import HistoryMixin
 from .pair import Asker, Pair, Solo
-from .paused import PausedChat
+from .paused import Main, PausedChat
 from .summaries import check_method, summarize
 
 # What a person or a programming error ended is not asked for a last word.
@@ -125,14 +125,21 @@ class ChatsMixin(HistoryMixin):
             message: A string, a chat dict, or None to ask the person at the terminal.
             **context: The chat's further arguments; ``carryover`` is added at the end of the message.
         """
-        return run_sync(self.a_generate_init_message(message, **context))
+        return run_sync(self._init_message(message, context))
 
     async def a_generate_init_message(self, message: Any, **context: Any) -> Any:
         """The first message of a chat; see `generate_init_message`."""
         if type(self).generate_init_message is not ChatsMixin.generate_init_message:
             return await in_place(self.generate_init_message, message, **context)
+        return await self._init_message(message, context)
+
+    async def _init_message(self, message: Any, context: Mapping[str, Any]) -> Any:
         if message is None:
             message = await self.a_get_human_input(">")
+        return self._carrying(message, context)
+
+    def _carrying(self, message: Any, context: Mapping[str, Any]) -> Any:
+        """A first message with what it carries over from other chats."""
         return with_carryover(message, context)
 
     def chat(self, recipient: Any, options: ChatOptions) -> Run[ChatResult]:
@@ -211,17 +218,13 @@ class ChatsMixin(HistoryMixin):
         )
 
     def _paused(self, run: Run[ChatResult], chat: Conversation, recipient: Any, options: ChatOptions) -> PausedChat:
-        kept_here = run.journal is not None and run.parent is None
+        def run_of(main: Main, resume: str | None) -> Run[ChatResult]:
+            return self._run_of(main, replace(options, resume=resume), _name_of(recipient))
 
-        def go_on(begin: Callable[[Run[ChatResult]], None]) -> Run[ChatResult]:
-            async def main(again: Run[ChatResult]) -> ChatResult:
-                begin(again)
-                with chat.held_by(again):
-                    return await self._held(again, chat, None, recipient, options)
+        def held(again: Run[ChatResult]) -> Coroutine[Any, Any, ChatResult]:
+            return self._held(again, chat, None, recipient, options)
 
-            return self._run_of(main, replace(options, resume=run.id if kept_here else None), _name_of(recipient))
-
-        return PausedChat(chat, run, go_on, lambda again: self._print(again, recipient, options.silent))
+        return PausedChat(chat, run, held, run_of, lambda again: self._print(again, recipient, options.silent))
 
     def _print(self, run: Run[Any], recipient: Any, silent: bool | None) -> None:
         """Has a run printed, unless it is to be silent; what is nested is printed with the run around it, or not."""

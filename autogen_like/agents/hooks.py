@@ -108,13 +108,17 @@ class HooksMixin:
         hooks = self.hook_lists[SENT]
         if not hooks:
             return message
-        edited: Any = dict(message.render(self.name))
+        edited: Any = self._as_sent(message)
         for hook in hooks:
             edited = await call(hook, sender=self, message=edited, recipient=recipient, silent=silent)
             if not isinstance(edited, str | Mapping | Message):
                 raise ConfigError(f"the hook {hook!r} must return the message to send; it returned {edited!r}")
         said = as_message(edited, self.name)
         return _with_details(said, message) if isinstance(said, Message) else message
+
+    def _as_sent(self, message: Message) -> Any:
+        """A message as a hook for what is sent gets it."""
+        return dict(message.render(self.name))
 
 
 def _with_details(edited: Message, message: Message) -> Message:

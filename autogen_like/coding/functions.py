@@ -109,7 +109,11 @@ class FunctionWithRequirements(Generic[T, P]):
             func: The source of one function.
             python_packages: Packages that it needs, as pip names them.
             global_imports: Imports that stand above it.
+
+        Raises:
+            ConfigError: If it is not the source of one function.
         """
+        _undecorated(func)  # parsed, so that what is wrong is said here
         return FunctionWithRequirementsStr(func, python_packages, global_imports)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:

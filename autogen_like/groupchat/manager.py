@@ -62,7 +62,7 @@ class GroupRule:
         if self._group.enable_clear_history:
             self._clear(last, speaker, conversation)
         if last.tool_calls:
-            if runs(speaker, last):
+            if self.runs_itself(speaker, last):
                 self.rounds += 1
                 return self._participants[last.speaker]
         elif self.goes_on(messages) and self._handoffs.target(conversation) is None:
@@ -79,6 +79,10 @@ class GroupRule:
         if isinstance(chosen, StopReason):
             return self._again_or(chosen) if chosen.kind == "answered" else chosen
         return self._participants[chosen.name]
+
+    def runs_itself(self, speaker: Any, message: Message) -> bool:
+        """Whether who called tools runs them, without anybody being selected."""
+        return runs(speaker, message)
 
     def goes_on(self, messages: Sequence[Message]) -> bool:
         """Whether who spoke last speaks again, before anybody is selected: it ran tools that it had called itself."""
