@@ -17,6 +17,7 @@ from ...core.message import Message
 from ...core.protocols import Reply
 from ...core.run import Run
 from ...core.sync import run as run_sync
+from ..code_utils import decide_use_docker
 from ._letters import as_chat
 
 
@@ -72,6 +73,8 @@ class CodeMixin(conversable.ConversableAgent):
     def _init_code(self, config: Mapping[str, Any] | bool | None) -> None:
         """The executor for a configuration, where the base class hasn't chosen it."""
         self._code_config = False if config is None else config
+        if isinstance(config, Mapping) and "executor" not in config:
+            self._code_config = {**config, "use_docker": decide_use_docker(config.get("use_docker"))}
         ours = CodeMixin
         kind = type(self)
         if isinstance(config, Mapping) and "executor" not in config:

@@ -18,6 +18,7 @@ from ...agents.agent import call
 from ...core.errors import ConfigError
 from ...core.message import Message, content_text, message_from_dict
 from ...core.sync import under_sync_face
+from .._errors import cause_shown
 
 
 class _Letter:
@@ -55,9 +56,18 @@ def _open(letter: _Letter) -> Iterator[_Letter]:
 
 
 def as_chat(message: Message, viewer: str) -> Any:
-    """A message as 0.2 passes it on: a string where there is only text, otherwise a dict."""
+    """A message as 0.2 passes it on: a string where there is only text, otherwise a dict, which names nobody."""
     plain = not (message.tool_calls or message.tool_results or message.extra or message.role)
-    return message.content if plain and isinstance(message.content, str) else dict(message.render(viewer))
+    if plain and isinstance(message.content, str):
+        return message.content
+    return unnamed(dict(message.render(viewer)))
+
+
+def unnamed(reply: Any) -> Any:
+    """A chat dict without its speaker's name; the result of a function keeps the function's."""
+    if isinstance(reply, dict) and reply.get("role") != "function":
+        reply.pop("name", None)
+    return reply
 
 
 def filled_in(message: Any, recipient: Any) -> Any:
@@ -97,7 +107,7 @@ class LettersMixin(conversable.ConversableAgent):
         """Says something to another agent."""
         letter = _letter.get()
         if letter is None or not letter.take("send", self, recipient, message):
-            with _open(_Letter("sent", self, recipient)):
+            with _open(_Letter("sent", self, recipient)), cause_shown():
                 super().send(filled_in(message, recipient), recipient, request_reply, silent)
 
     async def a_send(
@@ -108,7 +118,7 @@ class LettersMixin(conversable.ConversableAgent):
         if letter is not None and letter.is_open("sent", self, recipient):  # the sync form, on its way
             await super().a_send(message, recipient, request_reply, silent)
         elif letter is None or not letter.take("send", self, recipient, message):
-            with _open(_Letter("sent", self, recipient)):
+            with _open(_Letter("sent", self, recipient)), cause_shown():
                 await super().a_send(filled_in(message, recipient), recipient, request_reply, silent)
 
     def receive(
@@ -118,7 +128,8 @@ class LettersMixin(conversable.ConversableAgent):
         self._process_received_message(message, sender, bool(silent))
         letter = _letter.get()
         if letter is None or not letter.take("receive", sender, self, message):
-            super().receive(filled_in(message, self), sender, request_reply, silent)
+            with cause_shown():
+                super().receive(filled_in(message, self), sender, request_reply, silent)
 
     async def a_receive(
         self, message: Any, sender: Any, request_reply: bool | None = None, silent: bool | None = False
@@ -126,7 +137,8 @@ class LettersMixin(conversable.ConversableAgent):
         """Is told something by another agent; the async form of `receive`."""
         letter = _letter.get()
         if letter is None or not letter.take("receive", sender, self, message):
-            await super().a_receive(filled_in(message, self), sender, request_reply, silent)
+            with cause_shown():
+                await super().a_receive(filled_in(message, self), sender, request_reply, silent)
         else:
             self._process_received_message(message, sender, bool(silent))
 
@@ -134,6 +146,9 @@ class LettersMixin(conversable.ConversableAgent):
         """Sees each message that the agent is sent; for subclasses to override."""
 
     # --- called by the loop
+
+    def _as_sent(self, message: Message) -> Any:
+        return as_chat(message, self.name)
 
     async def _edit_sent(self, message: Message, recipient: Any, silent: bool) -> Message:
         if self._overrides_send and not self._is_sending(recipient):
@@ -187,4 +202,4 @@ def _changed(message: Message, said: Any, speaker: str) -> Message:
     return message_from_dict(said, speaker)
 
 
-__all__ = ["LettersMixin", "as_chat", "filled_in"]
+__all__ = ["LettersMixin", "as_chat", "filled_in", "unnamed"]

@@ -7,8 +7,11 @@ import inspect
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
+from ...agents.carryover import carried
+from ...agents.chat_result import ChatResult
 from ...agents.summaries import SUMMARY_PROMPT
 from ...agents.toolkit import register_function
 from ...core.conversation import Turn
@@ -21,11 +24,12 @@ from ...models.config import LLMConfig as Checked
 from ...models.config import Settings
 from ...observe.console import ConsolePrinter
 from .. import runtime_logging
+from .._errors import cause_shown, raised_as
 from ..io import IOConsole, IOStream
 from ..io.base import StreamFile
 from ..oai.client import OpenAIWrapper
 from ._code import CodeMixin
-from ._letters import LettersMixin
+from ._letters import LettersMixin, unnamed
 from ._private import PrivateNamesMixin
 
 logger = logging.getLogger(__name__)
@@ -151,6 +155,8 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
 
         def registered(function: F) -> F:
             found = register(function)
+            if name and inspect.isfunction(function):  # the decorators above it take the name over
+                vars(function)["_name"] = name
             plain = getattr(function, "function", function)  # a tool's, or the function itself
             called = name or getattr(function, "_name", None) or getattr(function, "name", None) or plain.__name__
             self._executed[str(called)] = self._wrap_function(plain)
@@ -191,7 +197,8 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
         def registered(function: F) -> F:
             if api_style == "function":
                 self._function_style.add(name or getattr(function, "_name", None) or function.__name__)
-            return register(function)
+            with self._model_needed():
+                return register(function)
 
         return registered
 
@@ -201,6 +208,15 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
             self._function_style.add(func_sig["name"])
         super().update_function_signature(func_sig, is_remove)
 
+    def update_tool_signature(self, tool_sig: str | Mapping[str, Any], is_remove: bool) -> None:
+        """Adds a tool that is only described, or removes one by name."""
+        with self._model_needed():
+            super().update_tool_signature(tool_sig, is_remove)
+
+    def _model_needed(self) -> AbstractContextManager[None]:
+        """An agent without a model is an `AssertionError`, too, where a tool is described to it."""
+        return nullcontext() if self.llm_config else raised_as(AssertionError)
+
     def _tools_changed(self) -> None:
         super()._tools_changed()
         if self._function_style and isinstance(self.llm_config, dict):
@@ -208,6 +224,46 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
             retired = [one["function"] for one in listed if one["function"]["name"] in self._function_style]
             kept = [one for one in listed if one["function"]["name"] not in self._function_style]
             self.llm_config.update({key: value for key, value in (("functions", retired), ("tools", kept)) if value})
+
+    async def a_generate_tool_calls_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The results of ``tool_calls``: ``(final, reply)``."""
+        return await self._ran("tool_calls", messages, sender)
+
+    def generate_tool_calls_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The results of ``tool_calls``: ``(final, reply)``."""
+        return run_sync(self._ran("tool_calls", messages, sender))
+
+    async def a_generate_function_call_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The result of a ``function_call``: ``(final, reply)``."""
+        return await self._ran("function_call", messages, sender)
+
+    def generate_function_call_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The result of a ``function_call``: ``(final, reply)``."""
+        return run_sync(self._ran("function_call", messages, sender))
+
+    async def _ran(self, kind: str, messages: Any, sender: Any) -> Any:
+        heard = self.chat_messages[sender] if messages is None else messages
+        if not heard or not heard[-1].get(kind):
+            return False, None
+        final, reply = await super().a_generate_tool_calls_reply(messages, sender)
+        return final, unnamed(reply)
+
+    # --- chats
+
+    async def a_initiate_chat(self, *args: Any, **kwargs: Any) -> ChatResult:
+        """Has a chat; see `autogen_like.ConversableAgent.a_initiate_chat`.
+
+        Errors are of 0.2's types, too: wrong arguments are `AssertionError`, and what ends the chat is what was raised.
+        """
+        with cause_shown(), raised_as(AssertionError):
+            return await super().a_initiate_chat(*args, **kwargs)
+
+    def _carrying(self, message: Any, context: Mapping[str, Any]) -> Any:
+        parts = message.get("content") if isinstance(message, Mapping) else None
+        addition = carried(context)
+        if not addition or not isinstance(parts, list):
+            return super()._carrying(message, context)
+        return {**message, "content": [{"type": "text", "text": addition}, *parts]}  # 0.2's way: before the parts
 
     # --- people and printing
 

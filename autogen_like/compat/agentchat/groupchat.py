@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...core.conversation import Conversation
+from ...core.conversation import Conversation, Turn
 from ...core.errors import ConfigError, UndefinedNextAgent
 from ...core.message import Message, message_from_dict
-from ...core.protocols import Participant
+from ...core.protocols import Participant, Reply
 from ...core.run import Run
 from ...core.sync import run as run_sync
 from ...groupchat import group, manager
@@ -134,7 +134,11 @@ _nobody = _Nobody()
 
 
 class _OldRule(manager.GroupRule):
-    """0.2's rule: after a tool's results somebody is selected, also where the caller ran it itself."""
+    """0.2's rule: somebody is selected to run tools among those who can, and after their results."""
+
+    def runs_itself(self, speaker: Any, message: Message) -> bool:
+        """Only who is no member."""
+        return speaker not in self._group.agents and super().runs_itself(speaker, message)
 
     def goes_on(self, messages: Sequence[Message]) -> bool:
         """Never."""
@@ -166,6 +170,11 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
     def rule_for(self, initiator: Participant, max_turns: int | None) -> manager.GroupRule:
         """Who speaks next."""
         return _OldRule(self, initiator, max_turns)
+
+    async def reply(self, turn: Turn) -> Reply:
+        """The group's last word; nothing, which ends a chat, where nobody said anything."""
+        said = await super().reply(turn)
+        return None if isinstance(said, Message) and said.content == "" else said
 
     @property
     def _groupchat(self) -> group.GroupChat:

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .base_logger import BaseLogger
@@ -66,13 +67,13 @@ class FileLogger(BaseLogger):
         start_time: str,
     ) -> None:
         """A line for a request to a model."""
+        answer = response if isinstance(response, str) else answer_of(response)
         self._write(
             invocation_id=str(invocation_id), client_id=client_id, wrapper_id=wrapper_id, source_name=name_of(source),
-            request=to_dict(request), response=answer_of(response), is_cached=is_cached, cost=cost,
-            start_time=start_time, end_time=get_current_ts(),
+            request=to_dict(request), response=answer, is_cached=is_cached, cost=cost, start_time=start_time, end_time=get_current_ts(),
         )  # fmt: skip
 
-    def log_new_agent(self, agent: Any, init_args: Mapping[str, Any]) -> None:
+    def log_new_agent(self, agent: Any, init_args: Mapping[str, Any] = MappingProxyType({})) -> None:
         """A line for an agent."""
         self._write(
             id=id(agent), agent_name=name_of(agent), wrapper_id=id(getattr(agent, "_client", None)),

@@ -17,6 +17,7 @@ from ...models.config import LLMConfig, client_from
 from ...models.custom import CustomModelClient as ModelClient
 from ...models.custom import activate
 from .. import runtime_logging
+from .._errors import also
 from ..logger.logger_utils import get_current_ts
 from .completions import as_completion, texts_or_messages
 
@@ -73,6 +74,7 @@ class OpenAIWrapper:
         self._settings = settings
         self._config_list: list[dict[str, Any]] = []
         self._clients: list[Client | None] = []  # each made when it is first asked
+        self._registered: dict[Any, tuple[type, dict[str, Any]]] = {}  # clients of one's own, by their class's name
         self._base = base_config
         self.usage = UsageLedger()
         if any(key in settings for key in ("model", "config_list", "model_client_cls")):
@@ -112,8 +114,8 @@ class OpenAIWrapper:
             whole = {**entry, **config}
             try:
                 answer = await self._ask(index, whole, self._client(index, entry, config))
-            except ConfigError:
-                raise
+            except ConfigError as error:
+                raise also(error, RuntimeError) from None  # an unregistered client was one in 0.2
             except Exception as error:  # noqa: BLE001 - the next one is asked; the last one's is raised
                 last = error
                 continue
@@ -126,10 +128,13 @@ class OpenAIWrapper:
         return answer
 
     def _client(self, index: int, entry: Mapping[str, Any], config: Mapping[str, Any]) -> Client:
-        changed = {key: config[key] for key in ("model", "cache_seed") if key in config and key not in entry}
-        if "model" in config and config["model"] != entry.get("model"):
-            changed["model"] = config["model"]
-        client = self._made(index) if self._clients and not changed else client_from({**entry, **changed})
+        said = {key: config[key] for key in ("model", "cache_seed") if key in config}
+        changed = {key: value for key, value in said.items() if value != entry.get(key)}
+        if self._clients and not changed:
+            client = self._made(index)
+        else:
+            client = client_from({**entry, **changed})
+            self._activate(client, entry)
         cache = config.get("cache")
         return with_cache(client, cache) if isinstance(cache, AbstractCache) else client
 
@@ -140,6 +145,12 @@ class OpenAIWrapper:
             if runtime_logging.logging_enabled():
                 runtime_logging.log_new_client(client, self, self._config_list[index])
         return client
+
+    def _activate(self, client: Client, entry: Mapping[str, Any]) -> None:
+        wanted = entry.get("model_client_cls")
+        if wanted in self._registered:
+            kind, arguments = self._registered[wanted]
+            activate(client, kind, **arguments)
 
     async def _ask(self, index: int, config: Mapping[str, Any], client: Client) -> Any:
         request = self._request(config)
@@ -248,6 +259,7 @@ class OpenAIWrapper:
         if not named:
             name = model_client_cls.__name__
             raise ConfigError(f"no entry of the config_list has 'model_client_cls': {name!r}, so it is never asked")
+        self._registered[model_client_cls.__name__] = model_client_cls, kwargs
         for client in named:
             activate(client, model_client_cls, **kwargs)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core.errors import ConfigError
+from .._errors import also
 
 _log = logging.getLogger(__name__)
 
@@ -32,14 +33,16 @@ def validate_parameter(
         allowed_values: All values that it may have.
 
     Raises:
-        ConfigError: If there are both a bound and values.
+        ConfigError: If there are both a bound and values, or the values are no list; a `TypeError`, too.
 
     Example:
         >>> validate_parameter({"top_k": 3}, "top_k", int, False, 1, (1, None), None)
         3
     """
     if numerical_bound is not None and allowed_values is not None:
-        raise ConfigError("give numerical_bound or allowed_values, not both")
+        raise also(ConfigError("give numerical_bound or allowed_values, not both"), TypeError)
+    if allowed_values is not None and not isinstance(allowed_values, list | tuple):
+        raise also(ConfigError(f"allowed_values must be a list, not {allowed_values!r}"), TypeError)
     value = params.get(param_name, default_value)
     why = _why_not(value, allowed_types, allow_None, numerical_bound or (None, None), allowed_values)
     if why:
@@ -77,13 +80,14 @@ def should_hide_tools(messages: Sequence[Mapping[str, Any]], tools: Sequence[Any
         hide_tools_param: "if_all_run", "if_any_run" or "never".
 
     Raises:
-        ConfigError: If it is none of these.
+        ConfigError: If it is none of these; a `TypeError`, too.
     """
     if hide_tools_param not in ("never", "if_all_run", "if_any_run"):
-        raise ConfigError(f"hide_tools must be 'never', 'if_all_run' or 'if_any_run', not {hide_tools_param!r}")
+        message = f"hide_tools must be 'never', 'if_all_run' or 'if_any_run', not {hide_tools_param!r}"
+        raise also(ConfigError(message), TypeError)
     if hide_tools_param == "never" or not tools:
         return False
     called = {call["id"]: call["function"]["name"] for one in messages for call in one.get("tool_calls") or ()}
-    done = {called.get(one.get("tool_call_id", "")) for one in messages if one.get("role") == "tool"}
+    done = {called.get(one.get("tool_call_id", "")) for one in messages if "tool_call_id" in one}
     names = {tool["function"]["name"] for tool in tools}
     return names <= done if hide_tools_param == "if_all_run" else bool(names & done)
