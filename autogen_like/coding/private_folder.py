@@ -8,10 +8,12 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import weakref
 from pathlib import Path
 
 _PREFIX = "autogen_like-"
+_TRIES, _DYING = 5, 0.02  # a process that was killed may write once more while its folder is removed
 _LOCK = "lock"  # held while the owner lives; the system lets go of it when the program is gone
 
 
@@ -65,9 +67,13 @@ def _is_ours(folder: Path) -> bool:
 
 def _remove(folder: str) -> None:
     """Removes a folder that code could write to, also what it made unreadable."""
-    for place, names, _ in os.walk(folder):
-        for path in (Path(place, name) for name in names):
-            with contextlib.suppress(OSError):  # it is gone
-                if not path.is_symlink():
-                    path.chmod(stat.S_IRWXU)
-    shutil.rmtree(folder, ignore_errors=True)
+    for _ in range(_TRIES):
+        for place, names, _ in os.walk(folder):
+            for path in (Path(place, name) for name in names):
+                with contextlib.suppress(OSError):  # it is gone
+                    if not path.is_symlink():
+                        path.chmod(stat.S_IRWXU)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):  # noqa: PTH110 - a string is what it is given
+            return
+        time.sleep(_DYING)
