@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..core.conversation import Conversation
@@ -137,15 +138,21 @@ def run_of(main: Callable[[Run[T]], Coroutine[Any, Any, T]], how: HowToRun, name
         how: Its budgets, people and store.
         name: What it is called where runs are watched.
     """
+    return Run(partial(_begun, main, how), limits=how.limits, human=how.human, deps=how.deps, name=name)
 
-    async def journalled(run: Run[T]) -> T:
-        store = store_of(run, how.store)
-        if store is None:
-            return await main(run)
-        async with kept(run, store, how.resume, how.uncertain):
-            return await main(run)
 
-    return Run(journalled, limits=how.limits, human=how.human, deps=how.deps, name=name)
+def _begun(
+    main: Callable[[Run[T]], Coroutine[Any, Any, T]], how: HowToRun, run: Run[T]
+) -> Coroutine[Any, Any, T]:  # no coroutine of its own where nothing is kept: each is resumed at every step
+    store = store_of(run, how.store)
+    return main(run) if store is None else _journalled(main, how, run, store)
+
+
+async def _journalled(
+    main: Callable[[Run[T]], Coroutine[Any, Any, T]], how: HowToRun, run: Run[T], store: JournalStore | str
+) -> T:
+    async with kept(run, store, how.resume, how.uncertain):
+        return await main(run)
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core.conversation import Conversation
 from ..core.errors import ConfigError
@@ -14,6 +14,7 @@ from ..core.sync import run as run_sync
 if TYPE_CHECKING:
     from .chat_result import ChatResult
 
+Main: TypeAlias = Callable[[Run[Any]], Coroutine[Any, Any, Any]]
 Answers = Mapping[str, str | bool]
 """What people say, by the request's id; True and False stand for yes and no."""
 
@@ -25,6 +26,13 @@ class PausedChat:
     """A chat that ended with the reason "paused", since nobody was at hand to answer what it asks.
 
     Found as `ChatResult.paused`. Nothing of it runs, and it can wait for as long as need be.
+
+    Args:
+        conversation: The conversation, which is paused.
+        before: The run that it paused in.
+        held: Holds the conversation to its end, in a run that goes on with it.
+        run_of: A run of what it is given; with an id, that of the kept run which it goes on with.
+        show: Has a run shown that nobody reads the events of.
 
     Attributes:
         requests: What is asked: `ApprovalRequested` where a tool needs a yes, `HumanRequested` elsewhere.
@@ -51,14 +59,17 @@ class PausedChat:
     def __init__(
         self,
         conversation: Conversation,
-        before: Run[ChatResult],
-        go_on: Callable[[Callable[[Run[ChatResult]], None]], Run[ChatResult]],
-        show: Callable[[Run[ChatResult]], None],
+        before: Run[Any],
+        held: Callable[[Run[Any]], Coroutine[Any, Any, Any]],
+        run_of: Callable[[Main, str | None], Run[Any]],
+        show: Callable[[Run[Any]], None],
     ) -> None:
         self.requests: tuple[HumanRequested, ...] = conversation.paused.requests if conversation.paused else ()
         self._conversation = conversation
         self._before = before
-        self._go_on = go_on
+        self._kept = before.id if before.journal is not None and before.parent is None else None
+        self._held = held
+        self._run_of = run_of
         self._show = show
         self._pause = conversation.paused
 
@@ -86,12 +97,14 @@ class PausedChat:
             raise ConfigError(f"no request {unknown[0]!r} waits for an answer; these do: {sorted(known)}")
         said = {key: answer if isinstance(answer, str) else _WORDS[answer] for key, answer in answers.items()}
 
-        def begin(run: Run[ChatResult]) -> None:
+        async def main(run: Run[Any]) -> Any:
             self._check_waiting()  # another run of it may have been quicker
             run.carry_on(self._before)
             run.answers.update(said)
+            with self._conversation.held_by(run):
+                return await self._held(run)
 
-        return self._go_on(begin)
+        return self._run_of(main, self._kept)
 
     def resume(self, answers: Answers) -> ChatResult:
         """Goes on and waits for the result; see `run`."""
