@@ -18,12 +18,13 @@ from ..models.cache import with_cache
 from ..models.client import ModelClient, ModelRequest
 from ..models.config import LLMConfig, client_from
 from ..tools.runner import run_calls
-from ..tools.toolbox import Toolbox, noted_by, tools_at
+from ..tools.toolbox import noted_by, tools_at
 from .outputs import Moment
 from .position import Outcome
 from .views import View, filled, seen, wire
 
 ROUNDS = 10
+_SPOKE = Outcome("ask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Ask:
             reply = await self._tools(at, last)
         else:
             reply = await self._model(at)
-        position.last = Outcome(self.kind, name=self.speaker)
+        position.last = _SPOKE if self.agent is None else Outcome(self.kind, name=self.speaker)
         return reply
 
     async def _agent(self, at: Moment) -> Reply:
@@ -96,7 +97,7 @@ class Ask:
         elif self.prompt:
             tail = (self._instruction(at),)  # type: ignore[assignment]
         spent = context.position.said >= 2 * self.rounds
-        offer = tools_at(state.tools or Toolbox(), at.conversation, at.run, at.speaker)
+        offer = tools_at(state.offer, at.conversation, at.run, at.speaker)
         tools = offer.schemas(at.conversation.id) if not spent else ()
         request = ModelRequest(
             wire(view, context, at.speaker, tail),
@@ -112,7 +113,7 @@ class Ask:
     async def _tools(self, at: Moment, last: Message) -> Message:
         results = await run_calls(
             last.tool_calls,
-            tools_at(at.context.declared.tools or Toolbox(), at.conversation, at.run, last.speaker),
+            tools_at(at.context.declared.offer, at.conversation, at.run, last.speaker),
             run=at.run,
             conversation=at.conversation.id,
             speaker=at.speaker,

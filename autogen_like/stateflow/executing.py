@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ..agents.agent import call as call_function
 from ..agents.chat_result import cost_of
 from ..agents.chats import check_models
 from ..agents.durable import check_kept, finished, recovered, run_of
-from ..agents.pair import Asker
-from ..agents.paused import PausedChat
+from ..agents.paused import Main, PausedChat
 from ..core.conversation import Conversation
 from ..core.errors import ConfigError
 from ..core.journal import JournalStore
@@ -60,28 +60,26 @@ def execution(plan: Plan, task: Any, options: FlowOptions) -> Run[FlowResult]:
     Raises:
         ConfigError: If the task is none of these.
     """
-    asker = Asker(plan.name, *(name for name, _ in plan.participants()))
-    opening = task if isinstance(task, Message) else _opening(task, asker.name)
-    opening = Message(asker.name, opening.content)
+    asker = plan.cast.asker.name
+    given = task if isinstance(task, Message) else _opening(task, asker)
+    opening = Message(asker, given.content)
 
-    async def main(run: Run[FlowResult]) -> FlowResult:
-        rule = FlowRule(plan, opening.text, options.data, options.on_step)
-        everybody = (asker, *rule.voices)
-        flow = rule.voices[0]
-        conversation = Conversation(
-            everybody, rule, lambda one: flow if one is asker else asker, Transcript(options.past)
-        )
-        conversation.silent = options.silent
-        check_models(everybody)
-        for client in plan.clients():
-            check_client(client)
-        with conversation.held_by(run):
-            found = await recovered(run, conversation)
-            if found is None:
-                return await _held(run, conversation, rule, opening, options)
-            return await _held(run, conversation, rule, None, options, finished(found))
+    return run_of(partial(_begun, plan, opening, options), options, plan.name)
 
-    return run_of(main, options, plan.name)
+
+async def _begun(plan: Plan, opening: Message, options: FlowOptions, run: Run[FlowResult]) -> FlowResult:
+    """Holds the run's conversation, from its beginning or from where another process left it."""
+    rule, cast = FlowRule(plan, opening.text, options.data, options.on_step), plan.cast
+    conversation = Conversation(cast.everybody, rule, cast.counterpart, Transcript(options.past))
+    conversation.silent = options.silent
+    check_models(cast.everybody)
+    for client in cast.clients:
+        check_client(client)
+    with conversation.held_by(run):
+        found = await recovered(run, conversation)
+        if found is None:
+            return await _held(conversation, rule, options, run, opening)
+        return await _held(conversation, rule, options, run, None, finished(found))
 
 
 def _opening(task: Any, name: str) -> Message:
@@ -91,11 +89,11 @@ def _opening(task: Any, name: str) -> Message:
 
 
 async def _held(
-    run: Run[FlowResult],
     conversation: Conversation,
     rule: FlowRule,
-    opening: Message | None,
     options: FlowOptions,
+    run: Run[FlowResult],
+    opening: Message | None = None,
     ended: StopReason | None = None,
 ) -> FlowResult:
     """Runs the conversation, unless it has `ended` already, and makes its result."""
@@ -140,15 +138,8 @@ def _last_word(conversation: Conversation) -> str:
 
 def _paused(run: Run[FlowResult], conversation: Conversation, rule: FlowRule, options: FlowOptions) -> PausedChat:
     """How to go on when the person has answered."""
-    kept_here = run.journal is not None and run.parent is None
 
-    def go_on(begin: Callable[[Run[Any]], None]) -> Run[Any]:
-        async def main(again: Run[FlowResult]) -> FlowResult:
-            begin(again)
-            with conversation.held_by(again):
-                return await _held(again, conversation, rule, None, options)
+    def again(main: Main, resume: str | None) -> Run[FlowResult]:
+        return run_of(main, replace(options, resume=resume), rule.plan.name)
 
-        return run_of(main, replace(options, resume=run.id if kept_here else None), rule.plan.name)
-
-    before: Run[Any] = run
-    return PausedChat(conversation, before, go_on, lambda _: None)
+    return PausedChat(conversation, run, partial(_held, conversation, rule, options), again, lambda _: None)

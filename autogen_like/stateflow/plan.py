@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..models.client import ModelClient
-from ..tools.toolbox import ToolSource
+from ..tools.toolbox import Toolbox, ToolSource
+from .cast import Cast
 from .conditions import Condition
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .views import View
 
 ANY = "*"
+_NO_TOOLS = Toolbox()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class State:
     timeout: float | None = None
     otherwise: str | None = None
     description: str = ""
+
+    @property
+    def offer(self) -> ToolSource:
+        """The tools that its model may call."""
+        return self.tools if self.tools is not None else _NO_TOOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Transition:
         return str(self.condition) if self.condition is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A checked flow.
 
@@ -105,6 +113,11 @@ class Plan:
         found = [target for edge in self.out[name] for target in edge.targets]
         otherwise = self.states[name].otherwise
         return found if otherwise is None else [*found, otherwise]
+
+    @cached_property
+    def cast(self) -> Cast:
+        """Who takes part in its runs."""
+        return Cast(self)
 
     def participants(self) -> list[tuple[str, Any]]:
         """Who speaks beside the flow itself: each name with its agent, or None where it is a tool or function.

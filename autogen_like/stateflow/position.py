@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from ..core.errors import ConfigError
 from ..core.run import Run
 
+K = TypeVar("K")
+Meter: TypeAlias = tuple[int, int, int, float, float]  # requests, tokens sent and received, dollars, the clock
 VERSION = 1
 PATH_KEPT = 100  # steps that a saved state holds: its size must not grow with the conversation
 
@@ -108,7 +110,7 @@ class Position:
     edges: dict[tuple[str, str], Spent] = field(default_factory=dict)
     path: list[Step] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
-    _mark: tuple[float, ...] | None = None
+    _mark: Meter | None = None
 
     def visits(self, state: str) -> int:
         """How often a state was entered."""
@@ -125,17 +127,16 @@ class Position:
         """
         if self.state:
             self.taken += 1
-            self.edges.setdefault((self.state, target), Spent()).visits += 1
+            _spent(self.edges, (self.state, target)).visits += 1
         self.path.append(Step(self.state, target, reason, at))
         self.state, self.index, self.said, self.seconds = target, 0, 0, 0.0
         self.failed, self.expired = None, False
         self.entered[target] = at
-        self.states.setdefault(target, Spent()).visits += 1
+        _spent(self.states, target).visits += 1
 
     def set_out(self, run: Run[Any]) -> None:
         """Begins to count what a run spends: what was spent, and the time that went by, before isn't the flow's."""
-        total = run.usage.total
-        self._mark = (total.requests, total.prompt_tokens, total.completion_tokens, total.cost, time.perf_counter())
+        self._mark = _meter(run)
 
     def charge(self, run: Run[Any], edge: tuple[str, str] | None = None) -> None:
         """Books what the run has spent since the last time.
@@ -144,15 +145,14 @@ class Position:
             run: The run.
             edge: The edge that it was spent on; the state by default.
         """
-        total = run.usage.total
-        now = (total.requests, total.prompt_tokens, total.completion_tokens, total.cost, time.perf_counter())
+        now = _meter(run)
         before, self._mark = self._mark, now
         if before is None or not self.state:
             return
-        spent = self.edges.setdefault(edge, Spent()) if edge is not None else self.states[self.state]
-        spent.requests += int(now[0] - before[0])
-        spent.prompt_tokens += int(now[1] - before[1])
-        spent.completion_tokens += int(now[2] - before[2])
+        spent = _spent(self.edges, edge) if edge is not None else self.states[self.state]
+        spent.requests += now[0] - before[0]
+        spent.prompt_tokens += now[1] - before[1]
+        spent.completion_tokens += now[2] - before[2]
         spent.cost += now[3] - before[3]
         spent.seconds += now[4] - before[4]
         self.seconds += now[4] - before[4]
@@ -207,3 +207,23 @@ class Position:
         self.path = [Step(*step) for step in state["path"]]
         self.data = dict(state["data"])
         self._mark = None
+
+
+def _meter(run: Run[Any]) -> Meter:
+    """What a run has spent so far, and the time. Asked several times in each state, so it makes no `Tally`."""
+    requests = prompt = completion = 0
+    cost = 0.0
+    for by_model in (run.usage.actual_by_model, run.usage.cached_by_model):
+        for tally in by_model.values():
+            requests += tally.requests
+            prompt += tally.prompt_tokens
+            completion += tally.completion_tokens
+            cost += tally.cost
+    return requests, prompt, completion, cost, time.perf_counter()
+
+
+def _spent(table: dict[K, Spent], key: K) -> Spent:
+    spent = table.get(key)
+    if spent is None:
+        spent = table[key] = Spent()
+    return spent

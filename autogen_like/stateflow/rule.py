@@ -35,30 +35,6 @@ class _Expired(Exception):
     """The state's time is over."""
 
 
-class Voice:
-    """A name under which outputs of a flow speak.
-
-    Args:
-        name: The name.
-        rule: The flow's rule, which knows what is to be done.
-        agent: The agent that speaks, where it is one.
-    """
-
-    def __init__(self, name: str, rule: FlowRule, agent: Any = None) -> None:
-        self.name = name
-        self.agent = agent
-        self._rule = rule
-
-    @property
-    def model_client(self) -> Any:
-        """The agent's model."""
-        return getattr(self.agent, "model_client", None)
-
-    def reply(self, turn: Turn) -> Coroutine[Any, Any, Reply]:
-        """Produces the output whose turn it is."""
-        return self._rule.produce(turn, self.name)
-
-
 class FlowRule:
     """Which state a run of a flow is in, and what is done next.
 
@@ -74,15 +50,8 @@ class FlowRule:
         self.task = task
         self.position = Position(data=dict(data))
         self._on_step = on_step
-        self._voices = {plan.name: Voice(plan.name, self)}
-        for name, agent in plan.participants():
-            self._voices[name] = Voice(name, self, agent)
+        self._voices = plan.cast.voices
         self._ready: Message | None = None  # what a function wants said
-
-    @property
-    def voices(self) -> list[Participant]:
-        """Everybody who may speak."""
-        return list(self._voices.values())
 
     def snapshot(self) -> dict[str, Any]:
         """Where the run is, and what it was asked."""

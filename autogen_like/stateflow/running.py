@@ -43,9 +43,8 @@ class RunTool(Plain):
         """Answers open calls; without any, calls the tool with what was said, or with arguments of its own."""
         calls = at.context.transcript.open_calls()
         last = at.context.transcript.last
-        others = tools_at(
-            at.context.declared.tools or Toolbox(), at.conversation, at.run, last.speaker if last is not None else ""
-        )
+        speaker = last.speaker if last is not None else ""
+        others = tools_at(at.context.declared.offer, at.conversation, at.run, speaker)
         source: ToolSource = _OneMore(self.tool, others)
         if not calls:
             arguments = await self._arguments(at.context)
