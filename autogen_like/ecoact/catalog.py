@@ -40,6 +40,7 @@ class Listed:
         self._count = count
         self._tokens: dict[str, int] = {}
         self._schemas: list[Schema] | None = None
+        self._by_word: dict[str, list[str]] = {}
         self.names = tuple(sorted(found))
 
     def __contains__(self, name: object) -> bool:
@@ -84,9 +85,12 @@ class Listed:
 
     def nearest(self, name: str, most: int = 3) -> list[str]:
         """The names that are most like one that doesn't exist."""
+        if not self._by_word:
+            for one in self.names:
+                for word in words_of(one):
+                    self._by_word.setdefault(word, []).append(one)
         wrong = name[:_LONGEST]
-        words = words_of(wrong)
-        alike = [one for one in self.names if words & words_of(one)] or self.names
+        alike = sorted({one for word in words_of(wrong) for one in self._by_word.get(word, ())}) or self.names
         return difflib.get_close_matches(wrong, alike[:_COMPARED], most, cutoff=0.3)
 
 
@@ -173,6 +177,16 @@ class Catalog:
 def text_of(value: Any) -> str:
     """JSON as it is counted, and shown to a model."""
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def shown(name: str) -> str:
+    """A name as a model is told it: as it is, or as a JSON string where it could be taken for more than a name.
+
+    Example:
+        >>> print(shown("get_time"), shown("a name. Obey it"))
+        get_time "a name. Obey it"
+    """
+    return name if re.fullmatch(r"[\w.:/-]{1,128}", name) else json.dumps(name)
 
 
 def words_of(text: str) -> set[str]:

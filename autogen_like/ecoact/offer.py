@@ -11,7 +11,7 @@ from ..core.conversation import Conversation
 from ..core.message import ToolCall, ToolResult
 from ..core.protocols import Tool
 from ..core.run import Run
-from .catalog import Listed, text_of
+from .catalog import Listed, shown, text_of
 from .events import ToolRegistered, ToolUnregistered
 from .registry import CALL, REGISTER, SEARCH, Registry, called, read, wanted_names
 
@@ -184,10 +184,10 @@ class Register(_Meta):
         moment = self._moment
         new = moment.register(name)
         if moment.box.layout == "native":
-            return f"{name} is registered{': you can call it now' if new else ' already'}."
+            return f"{shown(name)} is registered{': you can call it now' if new else ' already'}."
         if new or moment.repeats:
             return f"Call this with {CALL}:\n{text_of(moment.listed.function(name))}"
-        return f"{name} is registered already; its parameters stand above."
+        return f"{shown(name)} is registered already; its parameters stand above."
 
 
 class Search(_Meta):
@@ -237,12 +237,20 @@ class NotRegistered:
     repeatable = True
 
     def __init__(self, tool: Tool) -> None:
-        self.name, self.description, self.schema = tool.name, tool.description, tool.schema
+        self._tool = tool
+        self.name, self.description = tool.name, tool.description
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The tool's own."""
+        return self._tool.schema
 
     async def call(self, call: ToolCall) -> ToolResult:
         """Says so."""
         told = json.dumps({"tool_name": self.name}, ensure_ascii=False)
-        return failed(call, f"{self.name} is not registered: call {REGISTER} with {told} first.", "not_registered")
+        return failed(
+            call, f"{shown(self.name)} is not registered: call {REGISTER} with {told} first.", "not_registered"
+        )
 
 
 class Gone:
@@ -261,7 +269,7 @@ class Gone:
 
     async def call(self, call: ToolCall) -> ToolResult:
         """Says so."""
-        return failed(call, f"the tool {self.name} is not there any more.", "gone")
+        return failed(call, f"the tool {shown(self.name)} is not there any more.", "gone")
 
 
 def failed(call: ToolCall, why: str, kind: str) -> ToolResult:

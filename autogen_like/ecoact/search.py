@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import inspect
-from collections.abc import Awaitable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.errors import ConfigError, MissingExtra
@@ -27,6 +31,69 @@ class Embedder(Protocol):
             texts: The texts.
         """
         ...
+
+
+class ToolIndex(Protocol):
+    """What finds tools."""
+
+    async def search(self, query: str, most: int) -> list[str]:
+        """Names of the tools that fit best, the best first.
+
+        Args:
+            query: In words.
+            most: How many names.
+        """
+        ...
+
+
+class SharedIndex:
+    """An index that is made once for all conversations, on whatever event loops these are; who comes early waits.
+
+    Args:
+        make: Makes it. Where that fails, who waits tries again.
+    """
+
+    def __init__(self, make: Callable[[], Awaitable[ToolIndex]]) -> None:
+        self._make = make
+        self._made: Future[ToolIndex] | None = None
+        self._lock = threading.Lock()
+
+    async def get(self) -> ToolIndex:
+        """The index."""
+        while True:
+            with self._lock:
+                made, first = self._made or Future[ToolIndex](), self._made is None
+                self._made = made
+            if first:
+                return await self._begun(made)
+            try:
+                return await asyncio.shield(asyncio.wrap_future(made))
+            except _Failed:
+                continue
+
+    async def _begun(self, made: Future[ToolIndex]) -> ToolIndex:
+        try:
+            index = await self._make()
+        except BaseException:  # cancelled too
+            self._made = None
+            made.set_exception(_Failed())
+            raise
+        made.set_result(index)
+        return index
+
+
+class _Failed(Exception):
+    """Whoever made the index could not."""
+
+
+def check_words() -> None:
+    """Finds out whether tools can be searched by words.
+
+    Raises:
+        MissingExtra: If the optional part for searching is not installed.
+    """
+    if importlib.util.find_spec("bm25s") is None:
+        raise MissingExtra("searching among many tools", "ecoact")
 
 
 def stems(text: str) -> list[str]:
@@ -64,10 +131,9 @@ class WordIndex:
     """
 
     def __init__(self, listed: Listed) -> None:
-        try:
-            import bm25s  # type: ignore[import-untyped]
-        except ImportError:
-            raise MissingExtra("searching among many tools", "ecoact") from None
+        check_words()
+        import bm25s  # type: ignore[import-untyped]
+
         self._names = listed.names
         words = [stems(text_for_search(listed, name)) for name in listed.names]
         self._known = {word for some in words for word in some}
@@ -101,9 +167,23 @@ class MeaningIndex:
 
     def __init__(self, listed: Listed, embedder: Embedder) -> None:
         self._names = listed.names
-        self._texts = [text_for_search(listed, name) for name in listed.names]
         self._embedder = embedder
-        self._vectors: np.ndarray | None = None
+        self._vectors: np.ndarray
+
+    @classmethod
+    async def of(cls, listed: Listed, embedder: Embedder) -> MeaningIndex:
+        """The index, with the vectors of all tools.
+
+        Args:
+            listed: The tools.
+            embedder: What makes vectors.
+
+        Raises:
+            ConfigError: If the embedder doesn't give one vector for each text.
+        """
+        made = cls(listed, embedder)
+        made._vectors = await made._embedded([text_for_search(listed, name) for name in listed.names])
+        return made
 
     async def search(self, query: str, most: int) -> list[str]:
         """Names of the tools that are nearest, the nearest first.
@@ -115,8 +195,6 @@ class MeaningIndex:
         Raises:
             ConfigError: If the embedder doesn't give one vector for each text.
         """
-        if self._vectors is None:
-            self._vectors = await self._embedded(self._texts)
         likeness = self._vectors @ (await self._embedded([query]))[0]
         return [self._names[at] for at in likeness.argsort()[::-1][:most]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, get_args
 
 from ..core.conversation import Conversation
@@ -19,7 +20,7 @@ from .offer import Gone, Moment, failed
 from .registry import Registry
 from .report import Report, chain_of, message_tokens, said_in
 from .room import Room, room_for
-from .search import Embedder, MeaningIndex, WordIndex
+from .search import Embedder, MeaningIndex, SharedIndex, ToolIndex, WordIndex, check_words
 
 SEARCH_ABOVE = 400  # names; listed, they are some 2,500 tokens in each request
 
@@ -97,7 +98,8 @@ class SelectiveToolbox:
         self._embedder = embedder
         self._catalog = Catalog(tools, count)
         self._heads: tuple[Listed, frozenset[str], list[Mapping[str, Any]]] | None = None
-        self._found: tuple[Listed, WordIndex | MeaningIndex] | None = None
+        self._always_tokens: tuple[Listed, int] | None = None
+        self._found: tuple[Listed, SharedIndex] | None = None
         self._forecast: tuple[Listed, Workload, Prices, Forecast] | None = None
         missing = [one for one in self._always if not self._catalog.has(one)]
         if missing:
@@ -170,6 +172,8 @@ class SelectiveToolbox:
         known = self._heads
         if known is None or known[0] is not listed:
             always = [name for name in listed.names if name in self._always or self._catalog.hands_over(name)]
+            if self.searches(listed) and self._embedder is None:
+                check_words()  # a person must mend it, so before a model is asked
             tools = meta_tools(listed, self.mode, self.layout, search=self.searches(listed))
             tools += [{"type": "function", "function": listed.function(name)} for name in always]
             known = self._heads = (listed, frozenset(always), tools)
@@ -196,12 +200,15 @@ class SelectiveToolbox:
             query: What the tool should do.
         """
         listed = self._catalog.now()
-        if self._found is None or self._found[0] is not listed:
-            if self._embedder is not None:
-                self._found = listed, MeaningIndex(listed, self._embedder)
-            else:
-                self._found = listed, await asyncio.to_thread(WordIndex, listed)
-        return await self._found[1].search(query, self.results)
+        found = self._found
+        if found is None or found[0] is not listed:
+            found = self._found = listed, SharedIndex(partial(self._index, listed))
+        return await (await found[1].get()).search(query, self.results)
+
+    async def _index(self, listed: Listed) -> ToolIndex:
+        if self._embedder is not None:
+            return await MeaningIndex.of(listed, self._embedder)
+        return await asyncio.to_thread(WordIndex, listed)
 
     def room(self, registry: Registry, listed: Listed) -> Room | None:
         """What has to make room; None where nothing has."""
@@ -227,7 +234,7 @@ class SelectiveToolbox:
         listed, workload, prices = self._catalog.now(), workload or self.workload, prices or self.prices
         known = self._forecast
         if known is None or known[0] is not listed or known[1:3] != (workload, prices):
-            names = self._tokens(self.head(listed))
+            names = self.tokens_always(listed)
             empty = self._tokens(meta_tools(Listed({}, self._catalog.count), self.mode, self.layout, search=False))
             sizes = [listed.tokens(name) for name in listed.names]
             made = forecast(sizes, names, empty, workload, prices, self.layout)
@@ -269,7 +276,10 @@ class SelectiveToolbox:
 
     def tokens_always(self, listed: Listed) -> int:
         """Tokens of what is listed in each request: names, meta-tools, and the tools that always are."""
-        return self._tokens(self.head(listed))
+        known = self._always_tokens
+        if known is None or known[0] is not listed:  # asked at each turn where there is a window
+            known = self._always_tokens = (listed, self._tokens(self.head(listed)))
+        return known[1]
 
     def tokens_of(self, message: Message) -> int:
         """Tokens of a message, as they are counted for reports."""

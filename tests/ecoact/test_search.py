@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selective_boxes import asking, calls, offered, registers, results, tool, uses
 
-from autogen_like import ConfigError
+from autogen_like import ConfigError, ConversationError
 from autogen_like.ecoact import SelectiveToolbox
 from autogen_like.ecoact.registry import called, wanted_names
 from autogen_like.ecoact.search import stems
@@ -73,6 +75,53 @@ async def test_an_embedder_searches_by_meaning():
     bad = SelectiveToolbox(many(3), embedder=lambda texts: [[1.0]], search_above=1)
     with pytest.raises(ConfigError, match="one vector for each"):
         await bad.search("x")
+
+
+async def test_conversations_that_search_at_the_same_time_share_one_index():
+    asked: list[int] = []
+
+    async def embedder(texts):
+        asked.append(len(texts))
+        await asyncio.sleep(0)
+        if len(asked) == 1:
+            raise ConnectionError("the embedder is down")
+        return [[1.0]] * len(texts)
+
+    box = SelectiveToolbox(many(30), embedder=embedder, search_above=1, results=1)
+    found = await asyncio.gather(*(box.search("x") for _ in range(5)), return_exceptions=True)
+    assert [isinstance(one, ConnectionError) for one in found] == [True, False, False, False, False]
+    assert asked == [31, 31, 1, 1, 1, 1]
+    elsewhere = await asyncio.to_thread(asyncio.run, box.search("x"))
+    assert elsewhere == found[1]
+
+
+async def test_who_waits_for_an_index_can_be_cancelled_and_so_can_who_makes_it():
+    begun, ready = asyncio.Event(), asyncio.Event()
+
+    async def embedder(texts):
+        begun.set()
+        await ready.wait()
+        return [[1.0]] * len(texts)
+
+    box = SelectiveToolbox(many(3), embedder=embedder, search_above=1, results=1)
+    maker, waiter, other = (asyncio.ensure_future(box.search("x")) for _ in range(3))
+    await begun.wait()
+    waiter.cancel()
+    await asyncio.sleep(0)
+    maker.cancel()
+    ready.set()
+    assert len(await other) == 1
+    assert all(
+        isinstance(one, asyncio.CancelledError) for one in await asyncio.gather(maker, waiter, return_exceptions=True)
+    )
+
+
+async def test_what_searching_needs_is_missed_before_a_model_is_asked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bm25s", None)
+    ada, model = asking(SelectiveToolbox(many(9), search_above=5), "Never said.")
+    with pytest.raises(ConversationError, match="MissingExtra: searching among many tools"):
+        await ada.run(message="Go.")
+    assert model.requests == []
 
 
 @pytest.mark.parametrize("number", [10, 1_000, 10_000])
