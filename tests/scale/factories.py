@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autogen_like import AssistantAgent, ModelResponse, ScriptedModel, ToolCall, Usage
+from autogen_like import AssistantAgent, ModelRequest, ModelResponse, ScriptedModel, ToolCall, Usage
 from autogen_like.core.errors import ConfigError
 
 
@@ -80,3 +80,18 @@ def adder() -> AssistantAgent:
     """An agent that calls its tool, then says what came of it."""
     call = ModelResponse(None, (ToolCall("1", "add", '{"a": 1, "b": 2}'),), usage=Usage(5, 5))
     return AssistantAgent("adder", llm_config=ScriptedModel([call, "It is 3."], usage=Usage(3, 4)), tools=[add])
+
+
+def adds_with_a_tool(request: ModelRequest) -> str | ModelResponse:
+    """A model that adds where it has a tool for it, and doesn't know the sum otherwise."""
+    if request.messages[-1]["role"] == "tool":
+        return str(request.messages[-1]["content"])
+    if not request.tools:
+        return "I don't know."
+    a, b = request.messages[-1]["content"].split(" + ")
+    return ModelResponse(None, (ToolCall("1", "add", f'{{"a": {a}, "b": {b}}}'),))
+
+
+def clerk() -> AssistantAgent:
+    """An agent that can add once it has learned to."""
+    return AssistantAgent("clerk", llm_config=ScriptedModel(adds_with_a_tool))
