@@ -1,0 +1,1 @@
+"""Answering from documents: vector databases, chunks of text, and agents that look things up."""
