@@ -21,6 +21,7 @@ from .agentchat import (
     initiate_chats,
     register_function,
 )
+from .agentchat._state import UPDATE_SYSTEM_MESSAGE, UpdateSystemMessage
 from .agentchat.contrib.swarm_agent import (
     AFTER_WORK,
     ON_CONDITION,
@@ -76,6 +77,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "FAST_MODEL",
     "ON_CONDITION",
+    "UPDATE_SYSTEM_MESSAGE",
     "AfterWork",
     "AfterWorkOption",
     "Agent",
@@ -98,6 +100,7 @@ __all__ = [
     "SwarmAgent",
     "SwarmResult",
     "UndefinedNextAgent",
+    "UpdateSystemMessage",
     "UserProxyAgent",
     "__version__",
     "a_initiate_swarm_chat",

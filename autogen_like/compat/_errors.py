@@ -36,7 +36,7 @@ def also(error: E, kind: type[Exception]) -> E:
     """
     if not isinstance(error, kind):
         try:
-            error.__class__ = _both(type(error), kind)
+            error.__class__ = _both(type(error), kind)  # type: ignore[assignment,arg-type]
         except TypeError:  # an OSError, say, has more in it than ours has room for
             pass
     return error

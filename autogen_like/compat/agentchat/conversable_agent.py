@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import Any
 
+from ...agents.agent import call
 from ...agents.carryover import carried
 from ...agents.chat_result import ChatResult
 from ...agents.summaries import SUMMARY_PROMPT
@@ -29,20 +27,21 @@ from ..io import IOConsole, IOStream
 from ..io.base import StreamFile
 from ..oai.client import OpenAIWrapper
 from ._code import CodeMixin
-from ._letters import LettersMixin, unnamed
+from ._letters import LettersMixin
 from ._private import PrivateNamesMixin
+from ._state import Update, checked
+from ._tools import ToolsMixin
 
 logger = logging.getLogger(__name__)
-F = TypeVar("F", bound=Callable[..., Any])
 _DEFAULT_PROMPT = "You are a helpful AI Assistant."
 _GIVEN = ("llm_config", "code_execution_config", "system_message", "human_input_mode", "max_consecutive_auto_reply")
 
 
-class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
+class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
     """`autogen_like.ConversableAgent` for scripts of AutoGen 0.2: with its private names, and methods to override.
 
-    The arguments are those of the base class. ``send`` and ``receive`` may be overridden, people are asked and chats
-    printed by the default `IOStream`, and `runtime_logging` is told.
+    The arguments are those of the base class, and AG2's ``update_agent_state_before_reply``. ``send`` and ``receive``
+    may be overridden, people are asked and chats printed by the default `IOStream`, and `runtime_logging` is told.
 
     Example:
         >>> agent = ConversableAgent("echo", human_input_mode="NEVER", default_auto_reply="...")
@@ -66,6 +65,7 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
         description: str | None = None,
         chat_messages: Mapping[Any, Sequence[Mapping[str, Any]]] | None = None,
         silent: bool | None = None,
+        update_agent_state_before_reply: Sequence[Update] | Update | None = None,
         **kwargs: Any,
     ) -> None:
         if llm_config is None:
@@ -75,6 +75,8 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
         self._executed: dict[str, Callable[..., Any]] = {}
         self._function_style: set[str] = set()
         self._wrapper: OpenAIWrapper | None = None
+        self._updates = checked(update_agent_state_before_reply)
+        self.context_variables: dict[str, Any] = {}
         super().__init__(
             name, system_message, is_termination_msg, max_consecutive_auto_reply, human_input_mode, function_map,
             code_execution_config, llm_config, default_auto_reply, description, chat_messages, silent, **kwargs,
@@ -135,119 +137,6 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
         if self._wrapper is not None:
             self._wrapper.register_model_client(model_client_cls, **kwargs)
 
-    # --- its tools
-
-    @property
-    def function_map(self) -> dict[str, Callable[..., Any]]:
-        """The functions that it runs; those of `register_for_execution` with what they wrap as ``_origin``."""
-        found = super().function_map
-        return {name: self._executed.get(name, function) for name, function in found.items()} if found else found
-
-    def register_function(self, function_map: Mapping[str, Callable[..., Any] | None]) -> None:
-        """Adds functions that it runs when they are called; None removes one."""
-        super().register_function(function_map)
-        for name in function_map:
-            self._executed.pop(name, None)
-
-    def register_for_execution(self, name: str | None = None) -> Callable[[F], F]:
-        """A decorator: the agent runs the function when it is called."""
-        register = super().register_for_execution(name)
-
-        def registered(function: F) -> F:
-            found = register(function)
-            if name and inspect.isfunction(function):  # the decorators above it take the name over
-                vars(function)["_name"] = name
-            plain = getattr(function, "function", function)  # a tool's, or the function itself
-            called = name or getattr(function, "_name", None) or getattr(function, "name", None) or plain.__name__
-            self._executed[str(called)] = self._wrap_function(plain)
-            return found
-
-        return registered
-
-    def _wrap_function(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that takes dicts for pydantic models, and gives text."""
-        from ..function_utils import load_basemodels_if_needed, serialize_to_str
-
-        loaded: Callable[..., Any] | None = None
-
-        def ready() -> Callable[..., Any]:
-            nonlocal loaded
-            if loaded is None:  # pydantic's part takes time, and is only needed where somebody calls it
-                loaded = load_basemodels_if_needed(func)
-            return loaded
-
-        @functools.wraps(func)
-        def plain(*args: Any, **kwargs: Any) -> str:
-            return serialize_to_str(ready()(*args, **kwargs))
-
-        @functools.wraps(func)
-        async def awaited(*args: Any, **kwargs: Any) -> str:
-            return serialize_to_str(await ready()(*args, **kwargs))
-
-        wrapped: Any = awaited if inspect.iscoroutinefunction(func) else plain
-        wrapped._origin = func  # noqa: SLF001 - the name that scripts look for
-        return wrapped  # type: ignore[no-any-return]
-
-    def register_for_llm(
-        self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
-    ) -> Callable[[F], F]:
-        """A decorator: the agent's model may call the function; listed under "functions" with that `api_style`."""
-        register = super().register_for_llm(name=name, description=description, api_style=api_style)
-
-        def registered(function: F) -> F:
-            if api_style == "function":
-                self._function_style.add(name or getattr(function, "_name", None) or function.__name__)
-            with self._model_needed():
-                return register(function)
-
-        return registered
-
-    def update_function_signature(self, func_sig: str | Mapping[str, Any], is_remove: bool) -> None:
-        """Adds a function that is only described, or removes one by name; listed under "functions"."""
-        if not is_remove and not isinstance(func_sig, str):
-            self._function_style.add(func_sig["name"])
-        super().update_function_signature(func_sig, is_remove)
-
-    def update_tool_signature(self, tool_sig: str | Mapping[str, Any], is_remove: bool) -> None:
-        """Adds a tool that is only described, or removes one by name."""
-        with self._model_needed():
-            super().update_tool_signature(tool_sig, is_remove)
-
-    def _model_needed(self) -> AbstractContextManager[None]:
-        """An agent without a model is an `AssertionError`, too, where a tool is described to it."""
-        return nullcontext() if self.llm_config else raised_as(AssertionError)
-
-    def _tools_changed(self) -> None:
-        super()._tools_changed()
-        if self._function_style and isinstance(self.llm_config, dict):
-            listed = self.llm_config.pop("tools")
-            retired = [one["function"] for one in listed if one["function"]["name"] in self._function_style]
-            kept = [one for one in listed if one["function"]["name"] not in self._function_style]
-            self.llm_config.update({key: value for key, value in (("functions", retired), ("tools", kept)) if value})
-
-    async def a_generate_tool_calls_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
-        """The results of ``tool_calls``: ``(final, reply)``."""
-        return await self._ran("tool_calls", messages, sender)
-
-    def generate_tool_calls_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
-        """The results of ``tool_calls``: ``(final, reply)``."""
-        return run_sync(self._ran("tool_calls", messages, sender))
-
-    async def a_generate_function_call_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
-        """The result of a ``function_call``: ``(final, reply)``."""
-        return await self._ran("function_call", messages, sender)
-
-    def generate_function_call_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
-        """The result of a ``function_call``: ``(final, reply)``."""
-        return run_sync(self._ran("function_call", messages, sender))
-
-    async def _ran(self, kind: str, messages: Any, sender: Any) -> Any:
-        heard = self.chat_messages[sender] if messages is None else messages
-        if not heard or not heard[-1].get(kind):
-            return False, None
-        final, reply = await super().a_generate_tool_calls_reply(messages, sender)
-        return final, unnamed(reply)
-
     # --- chats
 
     async def a_initiate_chat(self, *args: Any, **kwargs: Any) -> ChatResult:
@@ -279,6 +168,11 @@ class ConversableAgent(LettersMixin, CodeMixin, PrivateNamesMixin):
             run.subscribe(ConsolePrinter(StreamFile(stream), color=False), deltas=False)  # type: ignore[arg-type]
 
     # --- replying
+
+    async def _first_reply(self, turn: Turn, excluded: tuple[object, ...] = ()) -> Reply:
+        for update in self._updates:
+            await call(update, self, turn.messages)
+        return await super()._first_reply(turn, excluded)
 
     async def reply(self, turn: Turn) -> Reply:
         """Answers, and tells the runtime log."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...core.conversation import Conversation, Turn
@@ -197,6 +197,18 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
         deputy.run_chat(list(messages or self.chat_messages[sender]), sender, config)
         return True, None
 
+    async def a_resume(
+        self,
+        messages: Sequence[Mapping[str, Any]] | str,
+        remove_termination_string: str | Callable[[str], str] | None = None,
+        silent: bool | None = False,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Takes up a group chat; see `autogen_like.GroupChatManager.a_resume`. What nobody is named for is its own."""
+        told = self.messages_from_string(messages) if isinstance(messages, str) else list(messages)
+        named = [one if _has_speaker(one) else {**one, "name": self.name} for one in told]
+        speaker, last = await super().a_resume(named, remove_termination_string, silent)
+        return speaker, {**told[-1], "content": last["content"]}
+
     def messages_to_string(self, messages: Sequence[Mapping[str, Any]] | None = None) -> str:
         """Messages as JSON text; the group's by default."""
         return super().messages_to_string(self.groupchat.messages if messages is None else messages)
@@ -227,6 +239,10 @@ class _Deputy(GroupChatManager):
         if other is not self._agent:
             self._agent._conversations[other] = conversation  # noqa: SLF001 - it stands for the agent
             other._conversations[self._agent] = conversation  # noqa: SLF001
+
+
+def _has_speaker(message: Mapping[str, Any]) -> bool:
+    return bool(message.get("name") or message.get("role") == "tool" or message.get("tool_responses"))
 
 
 def _has_model(selecting: Any, chat: group.GroupChat) -> bool:

@@ -70,7 +70,8 @@ class FileLogger(BaseLogger):
         answer = response if isinstance(response, str) else answer_of(response)
         self._write(
             invocation_id=str(invocation_id), client_id=client_id, wrapper_id=wrapper_id, source_name=name_of(source),
-            request=to_dict(request), response=answer, is_cached=is_cached, cost=cost, start_time=start_time, end_time=get_current_ts(),
+            request=to_dict(request), response=answer, is_cached=is_cached, cost=cost,
+            start_time=start_time, end_time=get_current_ts(),
         )  # fmt: skip
 
     def log_new_agent(self, agent: Any, init_args: Mapping[str, Any] = MappingProxyType({})) -> None:

@@ -268,7 +268,7 @@ class _Swarm:
         self.executor = ConversableAgent(EXECUTOR, "", human_input_mode="NEVER", description="Runs tools.")
         for agent in self.agents:
             part = _part(agent)
-            agent.llm_tools.variables = self.variables
+            agent.llm_tools.variables = agent.context_variables = self.variables
             for name, function in part.functions.items():
                 self.executor.register_function({name: self._run(function)})
             others = {name: tool for name, tool in agent.function_map.items() if name not in part.functions}

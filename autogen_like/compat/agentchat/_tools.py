@@ -1,0 +1,134 @@
+"""An agent's tools by AutoGen 0.2's names."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+from ...agents import conversable
+from ...core.sync import run as run_sync
+from .._errors import raised_as
+from ._letters import unnamed
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ToolsMixin(conversable.ConversableAgent):
+    """Registering and running functions."""
+
+    _executed: dict[str, Callable[..., Any]]
+    _function_style: set[str]
+
+    @property
+    def function_map(self) -> dict[str, Callable[..., Any]]:
+        """The functions that it runs; those of `register_for_execution` with what they wrap as ``_origin``."""
+        found = super().function_map
+        return {name: self._executed.get(name, function) for name, function in found.items()} if found else found
+
+    def register_function(self, function_map: Mapping[str, Callable[..., Any] | None]) -> None:
+        """Adds functions that it runs when they are called; None removes one."""
+        super().register_function(function_map)
+        for name in function_map:
+            self._executed.pop(name, None)
+
+    def register_for_execution(self, name: str | None = None) -> Callable[[F], F]:
+        """A decorator: the agent runs the function when it is called."""
+        register = super().register_for_execution(name)
+
+        def registered(function: F) -> F:
+            found = register(function)
+            if name and inspect.isfunction(function):  # the decorators above it take the name over
+                vars(function)["_name"] = name
+            plain = getattr(function, "function", function)  # a tool's, or the function itself
+            called = name or getattr(function, "_name", None) or getattr(function, "name", None) or plain.__name__
+            self._executed[str(called)] = self._wrap_function(plain)
+            return found
+
+        return registered
+
+    def _wrap_function(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that takes dicts for pydantic models, and gives text."""
+        from ..function_utils import load_basemodels_if_needed, serialize_to_str
+
+        loaded: Callable[..., Any] | None = None
+
+        def ready() -> Callable[..., Any]:
+            nonlocal loaded
+            if loaded is None:  # pydantic's part takes time, and is only needed where somebody calls it
+                loaded = load_basemodels_if_needed(func)
+            return loaded
+
+        @functools.wraps(func)
+        def plain(*args: Any, **kwargs: Any) -> str:
+            return serialize_to_str(ready()(*args, **kwargs))
+
+        @functools.wraps(func)
+        async def awaited(*args: Any, **kwargs: Any) -> str:
+            return serialize_to_str(await ready()(*args, **kwargs))
+
+        wrapped: Any = awaited if inspect.iscoroutinefunction(func) else plain
+        wrapped._origin = func  # noqa: SLF001 - the name that scripts look for
+        return wrapped  # type: ignore[no-any-return]
+
+    def register_for_llm(
+        self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
+    ) -> Callable[[F], F]:
+        """A decorator: the agent's model may call the function; listed under "functions" with that `api_style`."""
+        register = super().register_for_llm(name=name, description=description, api_style=api_style)
+
+        def registered(function: F) -> F:
+            if api_style == "function":
+                self._function_style.add(name or getattr(function, "_name", None) or function.__name__)
+            with self._model_needed():
+                return register(function)
+
+        return registered
+
+    def update_function_signature(self, func_sig: str | Mapping[str, Any], is_remove: bool) -> None:
+        """Adds a function that is only described, or removes one by name; listed under "functions"."""
+        if not is_remove and not isinstance(func_sig, str):
+            self._function_style.add(func_sig["name"])
+        super().update_function_signature(func_sig, is_remove)
+
+    def update_tool_signature(self, tool_sig: str | Mapping[str, Any], is_remove: bool) -> None:
+        """Adds a tool that is only described, or removes one by name."""
+        with self._model_needed():
+            super().update_tool_signature(tool_sig, is_remove)
+
+    def _model_needed(self) -> AbstractContextManager[None]:
+        """An agent without a model is an `AssertionError`, too, where a tool is described to it."""
+        return nullcontext() if self.llm_config else raised_as(AssertionError)
+
+    def _tools_changed(self) -> None:
+        super()._tools_changed()
+        if self._function_style and isinstance(self.llm_config, dict):
+            listed = self.llm_config.pop("tools")
+            retired = [one["function"] for one in listed if one["function"]["name"] in self._function_style]
+            kept = [one for one in listed if one["function"]["name"] not in self._function_style]
+            self.llm_config.update({key: value for key, value in (("functions", retired), ("tools", kept)) if value})
+
+    async def a_generate_tool_calls_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The results of ``tool_calls``: ``(final, reply)``."""
+        return await self._ran("tool_calls", messages, sender)
+
+    def generate_tool_calls_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The results of ``tool_calls``: ``(final, reply)``."""
+        return run_sync(self._ran("tool_calls", messages, sender))
+
+    async def a_generate_function_call_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The result of a ``function_call``: ``(final, reply)``."""
+        return await self._ran("function_call", messages, sender)
+
+    def generate_function_call_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:
+        """The result of a ``function_call``: ``(final, reply)``."""
+        return run_sync(self._ran("function_call", messages, sender))
+
+    async def _ran(self, kind: str, messages: Any, sender: Any) -> Any:
+        heard = self.chat_messages.get(sender) if messages is None else messages
+        if not heard or not heard[-1].get(kind):
+            return False, None
+        final, reply = await super().a_generate_tool_calls_reply(messages, sender)
+        return final, unnamed(reply)
