@@ -42,8 +42,14 @@ class Prices:
 
     @classmethod
     def of(cls, model: str) -> Prices:
-        """A model's prices, from the table that costs are made with; all 0 for a model that isn't in it."""
+        """A model's prices, from the table that costs are made with.
+
+        Raises:
+            ConfigError: If it isn't in it.
+        """
         sent, received = cost_of([model], _MILLION, 0), cost_of([model], 0, _MILLION)
+        if not sent and not received:
+            raise ConfigError(f"no prices are known for the model {model!r}: give Prices(input, output, cached)")
         return cls(sent, received, cost_of([model], _MILLION, 0, _MILLION))
 
     @property

@@ -65,7 +65,7 @@ def forecast(
         names: Tokens of the meta-tools, with the names.
         empty: Tokens of the meta-tools where there are no names.
         workload: What a task is like.
-        prices: The prices.
+        prices: The prices; where all are 0, what matters is decided as at the usual ones.
         layout: Where registered schemas go.
     """
     tools, schemas = len(sizes), sum(sizes)
@@ -85,14 +85,16 @@ def forecast(
             ),
         )
 
+    weighed = prices if prices.input or prices.output else Prices()  # what costs nothing still takes room and time
+
     def cheaper(number: int) -> bool:
         full, less = bills(number)
-        return less.cost(prices) < full.cost(prices)
+        return less.cost(weighed) < full.cost(weighed)
 
     full, less = bills(tools)
     even = _first(cheaper) if each > name else None
     both = (full, less), bills(tools, careful)
-    costs = [(listed.cost(prices), registered.cost(prices)) for listed, registered in both]
+    costs = [(listed.cost(weighed), registered.cost(weighed)) for listed, registered in both]
     return Forecast(tools, schemas, names, full, less, prices, even, all(one > other for one, other in costs))
 
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from ..core.conversation import Conversation
 from ..core.errors import ConfigError
+from ..core.limits import is_count
 from ..core.message import Message, ToolCall, ToolResult
 from ..core.protocols import Tool
 from ..core.run import Run
@@ -83,8 +84,10 @@ class SelectiveToolbox:
                 raise ConfigError(f"{setting} must be one of {', '.join(map(repr, get_args(known)))}, not {value!r}")
         if isinstance(always, str):
             raise ConfigError(f"always must be a list of names, not the string {always!r}")
-        if search_above < 0 or results < 1 or (window is not None and window < 1):
-            raise ConfigError("search_above must be 0 or more, results and window 1 or more")
+        counts = {"search_above": search_above or 1, "results": results, "window": 1 if window is None else window}
+        for setting, number in counts.items():
+            if not is_count(number):
+                raise ConfigError(f"{setting} must be a whole number, and not so small: {number!r}")
         if window is not None and layout == "inline":
             raise ConfigError(
                 'window is for layout="native". In the inline layout schemas are results of tools, which a policy of '

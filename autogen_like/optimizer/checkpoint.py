@@ -143,11 +143,12 @@ class Checkpoint:
         """The state; None where there is no file yet.
 
         Raises:
-            ConfigError: If the file is another training's, or none of ours.
+            ConfigError: If the file is another training's, or none of ours, or can't be written later.
         """
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
+            self._make_folder()
             return None
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"checkpoint {self._path} can't be read: {error}") from None
@@ -166,9 +167,17 @@ class Checkpoint:
             raise ConfigError(f"checkpoint {self._path} is damaged: it holds what another optimizer trains")
         return state
 
+    def _make_folder(self) -> None:
+        folder = self._path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"checkpoint {self._path} can't be written: {error}") from None
+        if not os.access(folder, os.W_OK):
+            raise ConfigError(f"checkpoint {self._path} can't be written: its folder is read-only")
+
     def save(self, state: TrainingState) -> None:
         """Writes the state, whole or not at all."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         with part.open("w", encoding="utf-8") as file:
             json.dump({"format": FORMAT, "key": self._key, "state": state.to_dict()}, file, default=str)

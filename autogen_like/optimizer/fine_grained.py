@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ class FineGrainedOptimizer:
         self._sandbox = getattr(optimizer, "sandbox", None)
         self._evaluator = Evaluator(agent, scorer, self._sandbox, message, options)
 
-    def fit(self, tasks: Sequence[Any], start: Module | None = None) -> FineGrainedResult:
+    def fit(self, tasks: Iterable[Any], start: Module | None = None) -> FineGrainedResult:
         """Divides, optimises and merges.
 
         Args:
@@ -136,8 +136,9 @@ class FineGrainedOptimizer:
         """
         return run_sync(self.a_fit(tasks, start))
 
-    async def a_fit(self, tasks: Sequence[Any], start: Module | None = None) -> FineGrainedResult:
+    async def a_fit(self, tasks: Iterable[Any], start: Module | None = None) -> FineGrainedResult:
         """The same for async code; see `fit`."""
+        tasks = list(tasks)
         if not tasks:
             raise ConfigError("there are no tasks to train on")
         if start is None and isinstance(self.optimizer, PromptOptimizer):

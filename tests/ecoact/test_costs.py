@@ -55,8 +55,19 @@ def test_cached_input_moves_the_break_even_and_the_inline_layout_moves_it_back()
     assert inline.break_even < native.break_even
 
 
+def test_where_nothing_has_a_price_many_tools_are_registered_all_the_same():
+    free = Prices(0.0, 0.0)
+    assert SelectiveToolbox(tools(60), prices=free, mode="auto").chooses()
+    assert not SelectiveToolbox(tools(3), prices=free, mode="auto").chooses()
+    assert SelectiveToolbox(tools(60), prices=free).forecast().break_even == (
+        SelectiveToolbox(tools(60)).forecast().break_even
+    )
+
+
 def test_a_model_s_prices_come_from_the_table():
     assert SelectiveToolbox(tools(1), prices="gpt-4o").prices == Prices(2.5, 10.0, 1.25)
+    with pytest.raises(ConfigError, match="no prices are known for the model 'gpt-4-oh'"):
+        SelectiveToolbox(tools(1), prices="gpt-4-oh")
     with pytest.raises(ConfigError):
         Prices(-1.0)
     with pytest.raises(ConfigError):

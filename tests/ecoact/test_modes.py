@@ -245,7 +245,8 @@ async def test_what_was_not_used_for_long_makes_room():
 @pytest.mark.parametrize(
     "settings",
     [{"mode": "some"}, {"layout": "other"}, {"always": "tool_1"}, {"always": ["tool_99"]}, {"results": 0},
-     {"search_above": -1}, {"window": 0}, {"window": 100, "layout": "inline"}],
+     {"search_above": -1}, {"window": "large"}, {"search_above": "all"}, {"window": 0},
+     {"window": 100, "layout": "inline"}],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(settings):
     with pytest.raises(ConfigError):

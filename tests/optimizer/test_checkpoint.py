@@ -68,6 +68,15 @@ def test_a_prompt_s_training_takes_no_functions(path, kit):
         checkpoint.load()
 
 
+def test_where_nothing_can_be_written_is_told_before_anything_is_spent(kit, tmp_path):
+    (tmp_path / "file").touch()
+    optimizer = kit.Scripted([])
+    trainer = Trainer(kit.solve, optimizer, kit.solved, checkpoint=tmp_path / "file" / "c.json")
+    with pytest.raises(ConfigError, match="can't be"):
+        trainer.fit(["a"])
+    assert optimizer.seen == []
+
+
 def test_a_file_that_is_nested_too_deeply_can_not_be_read(path):
     path.write_text("[" * 100_000)
     with pytest.raises(ConfigError, match="can't be read"):

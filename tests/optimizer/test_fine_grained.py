@@ -36,7 +36,7 @@ class Learner:
 
 def test_parts_are_disjoint_and_what_they_learned_comes_together(kit):
     fgo = FineGrainedOptimizer(kit.solve, Learner(kit), kit.solved, part_size=3, rounds=3, arity=2)
-    result = fgo.fit(TASKS)
+    result = fgo.fit(iter(TASKS))
     parts = [sorted(part.by_task) for part in result.parts]
     assert sorted(number for part in parts for number in part) == list(range(9))
     assert [len(part) for part in parts] == [3, 3, 3]
