@@ -21,6 +21,11 @@ SUBMIT = "submit"
 class Environment(Protocol):
     """Where actions are done."""
 
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its end by itself, as a game does that is won."""
+        ...
+
     async def act(self, action: str) -> str:
         """Does an action and gives the observation, an error's text where it failed."""
         ...
@@ -52,7 +57,7 @@ async def said(model: Any, text: str, system: str | None = None) -> str:
 
 
 async def react(model: Any, environment: Environment, task: str, guide: Guide, turns: int) -> bool:
-    """Thought, action, observation, with two trajectories before them; whether it submitted."""
+    """Thought, action, observation, with two trajectories before them; whether it came to an end."""
     prompt = (
         f"Solve a task by acting on {guide.place}. Take turns of Thought, Action and Observation. A thought says what "
         f"you make of the last observation and what to do next. An action is one of two:\n(1) execute[...], which runs "
@@ -68,6 +73,8 @@ async def react(model: Any, environment: Environment, task: str, guide: Guide, t
         if action.lower().startswith(SUBMIT):
             return True
         prompt += f"Observation {number}: {await environment.act(inside(action))}\n"
+        if environment.over:
+            return True
     return False
 
 
@@ -85,7 +92,7 @@ def inside(action: str) -> str:
 
 
 async def plan_and_solve(model: Any, environment: Environment, task: str, guide: Guide, turns: int) -> bool:
-    """A plan first, then one step after another; whether it submitted."""
+    """A plan first, then one step after another; whether it came to an end."""
     about = f"You solve tasks by acting on {guide.place}. {guide.hint}"
     plan = await said(model, f"Task: {task}\n\nUnderstand the task, and write a short plan in numbered steps.", about)
     form = (
@@ -98,11 +105,13 @@ async def plan_and_solve(model: Any, environment: Environment, task: str, guide:
             return True
         action = argument_of(reply)
         done += f"\nStep {number}: {action}\nObservation {number}: {await environment.act(action)}\n"
+        if environment.over:
+            return True
     return False
 
 
 async def loop(model: Any, environment: Environment, task: str, guide: Guide, turns: int) -> bool:
-    """A chat with one instruction; whether it submitted."""
+    """A chat with one instruction; whether it came to an end."""
     system = (
         f"You solve tasks by acting on {guide.place}. {guide.hint} Reply with {guide.action} in a ```{guide.language} "
         "block, and you are told what comes of it; or with: submit, if the last observation answers."
@@ -113,6 +122,8 @@ async def loop(model: Any, environment: Environment, task: str, guide: Guide, tu
         if SUBMIT in reply.lower() and "```" not in reply:
             return True
         observation = await environment.act(argument_of(reply))
+        if environment.over:
+            return True
         messages += [{"role": "assistant", "content": reply}, {"role": "user", "content": observation}]
     return False
 

