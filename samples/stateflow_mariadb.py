@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +48,10 @@ def server(*scripts: str) -> Iterator[str]:
     Raises:
         ConfigError: If MariaDB isn't installed, doesn't start, or a script fails.
     """
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:  # in /tmp: a socket's path must be short
+    with (
+        _terminable(),
+        tempfile.TemporaryDirectory(prefix="mariadb-") as folder,
+    ):
         socket, data = f"{folder}/socket", f"{folder}/data"
         me = ["--user=root"] if os.getuid() == 0 else []
         _run([program("mariadb-install-db"), "--no-defaults", "--auth-root-authentication-method=normal",
@@ -66,6 +72,25 @@ def server(*scripts: str) -> Iterator[str]:
         finally:
             daemon.terminate()
             daemon.wait(STARTING)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM end the block as Ctrl-C does, with all that is to be done at its end; who handles it, goes on so."""
+    mine = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not mine:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end(number: int, _: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough: the server is being stopped
+    sys.exit(128 + number)
 
 
 def _wait(client: list[str], daemon: subprocess.Popen[bytes], log: str) -> None:
