@@ -14,6 +14,7 @@ from ..core.conversation import Conversation
 from ..core.errors import ConfigError, NoEligibleSpeaker, UndefinedNextAgent
 from ..core.events import HumanRequested, SelectionAttempt, SpeakerSelected
 from ..core.message import Message, new_id
+from ..core.protocols import PrefixHint
 from ..core.run import Run
 from ..core.termination import StopReason
 from ..core.transcript import Appended
@@ -197,9 +198,11 @@ class SpeakerSelection:
         asked: list[Mapping[str, Any]] = []
         if prompt is not None:
             asked.append({"role": group.role_for_select_speaker_messages, "content": prompt})
+        prefix = PrefixHint(conversation.id, self._manager.name)  # the next selection begins like this one
         tries = 1 if constrained else 1 + group.max_retries_for_selecting_speaker
         for attempt in range(1, tries + 1):
-            request = ModelRequest(tuple(asked), system, constraint=Choice(tuple(names)) if constrained else None)
+            constraint = Choice(tuple(names)) if constrained else None
+            request = ModelRequest(tuple(asked), system, constraint=constraint, prefix=prefix)
             answer = await self._answer(client, request, conversation, look)
             if isinstance(answer, StopReason):
                 return answer
