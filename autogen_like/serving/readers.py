@@ -44,6 +44,8 @@ class Readers:
         agents[hint.agent] = replace(request, messages=())
         if reply.content is None or reply.tool_calls:
             return  # its own tools are called next, and it reads their results itself
+        if request.choices is not None:
+            return  # a choice, such as who speaks next, is said to nobody
         said = [*request.messages, {"role": "assistant", "name": hint.agent, "content": reply.content}]
         for agent, asked in agents.items():
             if agent != hint.agent:

@@ -1,11 +1,14 @@
 """A processor's speed beside llama.cpp and transformers on the same file: load, prefill, decode, and four at once.
 
-Run: ``python benchmarks/serving/cpu.py [NAME_OR_PATH] [--runs 3] [--llama PYTHON] [--clock cpu|wall]``
+Run: ``python benchmarks/serving/cpu.py [NAME_OR_PATH] [--runs 3] [--tokens 48] [--llama PYTHON] [--clock cpu|wall]``
 ``--llama`` is the interpreter of an environment of its own with llama-cpp-python, built from source (about 8 minutes):
 ``python -m venv llama && llama/bin/pip install llama-cpp-python --no-binary llama-cpp-python``. Without it, it is left
 out; so is transformers where it is not installed. Programs take turns, each in a process of its own, and the median
-counts. ``--clock cpu`` divides by process CPU time and the number of threads: it is what a machine with other work can
-still tell, and is kind to nobody, since waiting costs nothing in it.
+counts; each run is told when it is done. Three runs of all take some three minutes on an idle machine, of which
+transformers needs the most to load; ``--runs 1 --tokens 16`` is the shortest that says something, and
+``--only ours llama`` leaves transformers out. ``OMP_NUM_THREADS`` is the number of threads of each program.
+``--clock cpu`` divides by process CPU time and the number of threads: it is what a machine with other work can still
+tell, and is kind to nobody, since waiting costs nothing in it.
 """
 
 from __future__ import annotations
@@ -21,7 +24,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROMPT = list(range(1000, 1512))
-DECODE = 48
 THREADS = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
 
 
@@ -30,7 +32,7 @@ def clock(name: str) -> Callable[[], float]:
     return time.perf_counter if name == "wall" else lambda: time.process_time() / THREADS
 
 
-def ours(path: str, now: Callable[[], float]) -> dict[str, float]:
+def ours(path: str, now: Callable[[], float], decode: int) -> dict[str, float]:
     """This project's engine."""
     begun = now()
     from autogen_like.serving.engine import Engine, EngineConfig, GenerateRequest, Sampling
@@ -43,7 +45,7 @@ def ours(path: str, now: Callable[[], float]) -> dict[str, float]:
     for _ in range(2):  # the first warms up
         for count in (1, 4):
             engine.clear()
-            requests = [GenerateRequest([*PROMPT[n:], *PROMPT[:n]], endless, max_tokens=DECODE) for n in range(count)]
+            requests = [GenerateRequest([*PROMPT[n:], *PROMPT[:n]], endless, max_tokens=decode) for n in range(count)]
             begun, tokens, replies = now(), 0, [engine.generate(request) for request in requests]
             while tokens < count:  # until each has its first
                 tokens += sum(next(reply).token is not None for reply in replies)
@@ -61,7 +63,7 @@ def ours(path: str, now: Callable[[], float]) -> dict[str, float]:
     return found
 
 
-def llama(path: str, now: Callable[[], float]) -> dict[str, float]:
+def llama(path: str, now: Callable[[], float], decode: int) -> dict[str, float]:
     """llama.cpp by llama-cpp-python, which serves four requests one after the other."""
     begun = now()
     from llama_cpp import Llama
@@ -76,14 +78,14 @@ def llama(path: str, now: Callable[[], float]) -> dict[str, float]:
         model.eval(PROMPT)
         found["prefill tok/s"] = len(PROMPT) / (now() - begun)
         begun = now()
-        for _ in range(DECODE - 1):
+        for _ in range(decode - 1):
             model.eval([model.sample(temp=0.0)])
-        found["decode tok/s"] = (DECODE - 1) / (now() - begun)
+        found["decode tok/s"] = (decode - 1) / (now() - begun)
     found["four at once tok/s"] = found["decode tok/s"]
     return found
 
 
-def transformers(path: str, now: Callable[[], float]) -> dict[str, float]:
+def transformers(path: str, now: Callable[[], float], decode: int) -> dict[str, float]:
     """Transformers in bfloat16 on the same file."""
     import warnings
 
@@ -104,52 +106,61 @@ def transformers(path: str, now: Callable[[], float]) -> dict[str, float]:
             if count == 1:
                 found["prefill tok/s"] = len(PROMPT) / (now() - begun)
             begun = now()
-            for _ in range(DECODE - 1):
+            for _ in range(decode - 1):
                 out = model(out.logits[:, -1:].argmax(-1), past_key_values=out.past_key_values, use_cache=True)
-            found["decode tok/s" if count == 1 else "four at once tok/s"] = count * (DECODE - 1) / (now() - begun)
+            found["decode tok/s" if count == 1 else "four at once tok/s"] = count * (decode - 1) / (now() - begun)
     return found
 
 
-PROGRAMS = {"autogen_like": ours, "llama.cpp": llama, "transformers": transformers}
+PROGRAMS = {"ours": ours, "llama": llama, "transformers": transformers}
 
 
-def measured(program: str, interpreter: str, path: str, kind: str) -> dict[str, float]:
+def measured(program: str, interpreter: str, path: str, kind: str, decode: int) -> dict[str, float]:
     """One run, in a process of its own."""
-    command = [interpreter, __file__, path, "--only", program, "--clock", kind]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    command = [interpreter, __file__, path, "--one", program, "--clock", kind, "--tokens", str(decode)]
+    begun = time.perf_counter()
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    if answer.returncode:
+        raise SystemExit(f"{program} failed:\n{answer.stderr}")
     found: dict[str, float] = json.loads(answer.stdout.strip().splitlines()[-1])
+    told = ", ".join(f"{name} {value:.1f}" for name, value in found.items())
+    print(f"{program} ({time.perf_counter() - begun:.0f} s): {told}", file=sys.stderr)
     return found
+
+
+def settings() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", nargs="?", default="smollm2-135m")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=48, help="to generate, behind a prompt of 512")
+    parser.add_argument("--llama", help="an interpreter that has llama-cpp-python")
+    parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu")
+    parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
+    parser.add_argument("--one", choices=PROGRAMS, help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
 def main() -> int:
     """Measures all in turns and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", nargs="?", default="smollm2-135m")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--llama", help="an interpreter that has llama-cpp-python")
-    parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu")
-    parser.add_argument("--only", choices=PROGRAMS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.only:
-        print(json.dumps(PROGRAMS[arguments.only](arguments.model, clock(arguments.clock))))
+    asked = settings()
+    if asked.one:
+        print(json.dumps(PROGRAMS[asked.one](asked.model, clock(asked.clock), asked.tokens)))
         return 0
     from importlib.util import find_spec
 
     from autogen_like.serving import library
 
-    path = str(library.resolve(arguments.model))
-    interpreters = {"autogen_like": sys.executable}
-    if arguments.llama:
-        interpreters["llama.cpp"] = arguments.llama
-    if find_spec("transformers"):
-        interpreters["transformers"] = sys.executable
+    path = str(library.resolve(asked.model))
+    there = {"ours": sys.executable, "llama": asked.llama, "transformers": find_spec("transformers") and sys.executable}
+    interpreters = {program: python for program, python in there.items() if python and program in asked.only}
     runs: dict[str, list[dict[str, float]]] = {}
-    for _ in range(arguments.runs):
+    for _ in range(asked.runs):
         for program, interpreter in interpreters.items():
-            runs.setdefault(program, []).append(measured(program, interpreter, path, arguments.clock))
+            runs.setdefault(program, []).append(measured(program, interpreter, path, asked.clock, asked.tokens))
     columns = list(next(iter(runs.values()))[0])
-    print(f"{arguments.model}, {THREADS} threads, {arguments.clock} time, load {os.getloadavg()[0]:.1f}, median of "
-          f"{arguments.runs} (least - most)")  # fmt: skip
+    print(f"{asked.model}, {THREADS} threads, {asked.clock} time, load {os.getloadavg()[0]:.1f}, median of "
+          f"{asked.runs} (least - most)")  # fmt: skip
     print(" | ".join(["program", *columns]))
     for program, results in runs.items():
         cells = []
