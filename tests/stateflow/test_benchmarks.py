@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,51 @@ def test_methods_are_compared_on_the_same_databases_with_the_same_oracle(tmp_pat
     assert int(rows["stateflow"][4].replace(",", "")) < int(rows["react"][4].replace(",", ""))
 
 
+@pytest.mark.needs_docker
+@pytest.mark.slow
+def test_methods_are_compared_in_a_shell(docker_image: str):
+    done = start(
+        "compare.py", "--on", "bash", "--image", docker_image, "--questions", "1", "--methods", "stateflow", "react"
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()[3:]}
+    assert list(rows) == ["stateflow", "react"]
+    for row in rows.values():
+        assert row[:4] == ["100.0%", "1.000", "3.00", "0.0%"]
+
+
+async def test_a_game_that_is_won_or_lost_is_over_for_all_methods(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.syspath_prepend(str(FOLDER.parents[1] / "samples"))
+    environments, baselines = importlib.import_module("environments"), importlib.import_module("baselines")
+
+    class Kitchen:
+        """What samples/stateflow_textworld.py's Game looks like, without the game."""
+
+        def __init__(self) -> None:
+            self.steps = ["open fridge", "take egg from fridge", "cook egg with stove", "eat meal"]
+            self.said = ["You open the fridge: an egg.", "You take the egg.", "You fried the egg.", "Not bad."]
+            self.state = {"recipe": "Fry the egg.", "text": "A kitchen.", "won": False, "over": False}
+            self.state["policy"] = self.steps
+
+        def play(self, command: str) -> str:
+            if command != self.steps[0]:
+                raise ValueError("Nothing happens.")
+            del self.steps[0]
+            self.state.update(text=self.said.pop(0), won=not self.steps)
+            return str(self.state["text"])
+
+    for method in ("stateflow", *baselines.BASELINES):
+        task = environments.TextWorldTask(Kitchen())
+        words = task.oracle(method, wrong=True)
+        model = ScriptedModel(chain(["1. Cook."] if method == "plan" else [], words), record=False)
+        if method == "stateflow":
+            assert (await task.machine(model, 20).run(task.text, silent=True)).finished
+        else:
+            assert await baselines.BASELINES[method](model, task, task.text, environments.TextWorld.guide, 10)
+        assert (task.reward(), task.actions, task.failures, task.over) == (1.0, 5, 1, True)
+
+
 @pytest.mark.parametrize(
     ("reply", "parts"),
     [
@@ -136,6 +182,8 @@ async def test_baselines_submit_or_run_into_their_turns_and_react_is_asked_for_a
     guide = module.Guide("a box", "one command", "sh", "Be quick.", "Question: x\n")
 
     class Box:
+        over = False
+
         def __init__(self) -> None:
             self.done: list[str] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -177,6 +178,26 @@ def test_a_server_started_for_the_sample_takes_names_in_any_case_and_is_gone_aft
     assert not folder.exists()
     with pytest.raises(ConfigError, match=r"(?s)mariadb failed: .*ERROR 1064"), server("CREATE NONSENSE"):
         pass
+
+
+@pytest.mark.needs_mariadb
+@pytest.mark.slow
+def test_a_server_ends_with_its_program_when_that_is_terminated():
+    program = (
+        "import sys\nsys.path.insert(0, sys.argv[1])\nfrom stateflow_mariadb import server\n"
+        "with server('CREATE DATABASE d') as url:\n    print(url, flush=True)\n    sys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(SAMPLES)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        socket = Path(process.stdout.readline().partition("unix_socket=")[2].strip())
+        assert socket.is_socket()
+        process.terminate()
+        assert process.wait(120) == 128 + signal.SIGTERM
+    assert not socket.parent.exists()
 
 
 def test_without_mariadb_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
