@@ -15,7 +15,7 @@ from ...core.errors import AutogenLikeError, ConfigError, ContextOverflow, Model
 from ..engine import QueueFull
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 408: "timeout_error", 429: "rate_limit_error"}
-_SHOWN = 20
+_SHOWN = 64
 
 
 class ApiError(AutogenLikeError):

@@ -14,6 +14,7 @@ from .tensors import InferBody
 
 _REF = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
+_EVENT = {"type": "object", "properties": {"data": _TEXT}, "required": ["data"]}  # one of a stream
 _ERROR = {
     "type": "object",
     "properties": {
@@ -102,7 +103,7 @@ def openapi(settings: ServerSettings) -> dict[str, Any]:
         },
         f"{model}/generate_stream": {
             "post": {
-                **_operation("The same in pieces", _TEXT, "text/event-stream", error=_KSERVE_ERROR),
+                **_operation("The same in pieces", _EVENT, "text/event-stream", error=_KSERVE_ERROR),
                 **_takes(_GENERATE),
             }
         },
@@ -143,7 +144,7 @@ def _operation(
 
 def _streaming(about: str, body: dict[str, Any]) -> dict[str, Any]:
     operation = _operation(about, _ANSWER)
-    operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": _TEXT}
+    operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": _EVENT}
     return {**operation, **_takes(body)}
 
 

@@ -19,8 +19,6 @@ from .settings import ServerSettings
 B = TypeVar("B", bound=BaseModel)
 T = TypeVar("T")
 
-_LEFT = 499  # as nginx has it; nobody is there to read it
-
 
 class ClientLeft(Exception):
     """The client closed its connection before it was answered."""
@@ -103,7 +101,14 @@ async def unless_left(request: Request, work: Coroutine[Any, Any, T]) -> T:
 async def on_left(request: Request, _: Exception) -> Response:
     """Counts a client that went away."""
     request.app.state.service.client_left()
-    return Response(status_code=_LEFT)
+    return _Nothing()
+
+
+class _Nothing(Response):
+    """No answer: nobody is there to read one."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends nothing."""
 
 
 async def _disconnected(receive: Receive) -> None:
