@@ -1,0 +1,146 @@
+"""0.2's methods of group chats: selecting by hand, checks, agents that only stand in for a manager."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import autogen_like.compat as autogen
+from autogen_like import ConfigError, ScriptedModel
+from autogen_like.compat import ConversableAgent, GroupChat, GroupChatManager, UndefinedNextAgent
+from autogen_like.compat.io import IOStream
+
+
+def agent(name: str, **kwargs: Any) -> ConversableAgent:
+    kwargs.setdefault("human_input_mode", "NEVER")
+    return ConversableAgent(name, llm_config=kwargs.pop("llm_config", False), default_auto_reply=f"I am {name}.")
+
+
+class Typing(IOStream):
+    def __init__(self, *answers: str) -> None:
+        self.answers, self.shown = list(answers), ""
+
+    def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
+        self.shown += sep.join(map(str, objects)) + end
+
+    def input(self, prompt: str = "", *, password: bool = False) -> str:
+        return self.answers.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"select_speaker_message_template": ""}, "select_speaker_message_template"),
+        ({"select_speaker_auto_none_template": None}, "select_speaker_auto_none_template"),
+        ({"select_speaker_prompt_template": ""}, "select_speaker_prompt_template"),
+        ({"role_for_select_speaker_messages": ""}, "role_for_select_speaker_messages"),
+        ({"allow_repeat_speaker": {}}, "allow_repeat_speaker"),
+        ({"speaker_selection_method": "vote"}, "speaker_selection_method"),
+    ],
+)
+def test_settings_that_can_not_be_are_refused_by_name(settings: dict[str, Any], names: str) -> None:
+    with pytest.raises(ValueError, match=names):
+        GroupChat([agent("a"), agent("b")], [], **settings)
+
+
+def test_a_group_without_agents_converts_messages_but_does_not_talk() -> None:
+    said = [{"role": "user", "name": "a", "content": "hi"}]
+    manager = GroupChatManager(GroupChat([], said), llm_config=False)
+    assert manager.messages_from_string(manager.messages_to_string()) == said
+    with pytest.raises(ConfigError, match="needs agents"):
+        agent("a").initiate_chat(manager, message="hi", silent=True)
+
+
+def test_the_next_one_is_of_those_that_are_left() -> None:
+    a, b, c, stranger = agent("a"), agent("b"), agent("c"), agent("d")
+    group = GroupChat([a, b, c], [])
+    assert group.next_agent(a) is b
+    assert group.next_agent(a, [a, c]) is c
+    with pytest.raises(UndefinedNextAgent):
+        group.next_agent(a, [stranger])
+
+
+def test_a_person_selects_by_number() -> None:
+    members = [agent("a"), agent("b")]
+    group = GroupChat(members, [])
+    with IOStream.set_default(stream := Typing("nobody", "3", "2")):
+        assert group.manual_select_speaker() is members[1]
+    assert "2: b" in stream.shown
+    with IOStream.set_default(Typing("q")):
+        assert group.manual_select_speaker(members) is None
+    with IOStream.set_default(Typing("x", "y", "z")):
+        assert group.manual_select_speaker() is None
+
+
+def test_a_speaker_can_be_selected_without_a_chat() -> None:
+    members = [agent("a"), agent("b")]
+    group = GroupChat(members, [], speaker_selection_method="auto")
+    group.append({"role": "user", "content": "Who knows?"}, members[0])
+    manager = GroupChatManager(group, llm_config=ScriptedModel(["b", "a"]))
+    assert group.select_speaker(members[0], manager) is members[1]
+    assert asyncio.run(group.a_select_speaker(members[1], manager)) is members[0]
+    assert group.random_select_speaker() in members
+    assert group.random_select_speaker([]) is None
+
+
+def test_what_is_appended_is_said_by_its_speaker_or_its_function() -> None:
+    one = agent("a")
+    group = GroupChat([one, agent("b")], [])
+    group.append({"role": "user", "content": "hi"}, one)
+    assert group.messages[0]["name"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Story_writer, then story_Writer", {"Story_writer": 1}),
+        (r"Story\_writer and Story writer", {"Story_writer": 2}),
+        ("Story_writers", {}),
+        ({"content": "Ask .* or Story_writer"}, {".*": 1, "Story_writer": 1}),
+    ],
+)
+def test_members_are_found_where_they_are_named(text: Any, named: dict[str, int]) -> None:
+    group = GroupChat([agent("Story_writer"), agent(".*")], [])
+    assert group._mentioned_agents(text, None) == named
+
+
+def test_an_agent_stands_in_for_a_manager() -> None:
+    a, b = agent("a"), agent("b")
+    group = GroupChat([a, b], [], max_round=2)
+    deputy = ConversableAgent("deputy", llm_config=False, human_input_mode="NEVER")
+    deputy.register_reply(
+        autogen.Agent, reply_func=GroupChatManager.run_chat, config=group, reset_config=GroupChat.reset
+    )
+    a.initiate_chat(deputy, message="hello", silent=True)
+    assert [one["content"] for one in a.chat_messages[deputy]] == ["hello", "I am b."]
+    assert len(group.messages) == 2
+
+
+def test_a_manager_forgets_its_group_too_and_checks_what_is_resumed() -> None:
+    a, b = agent("a"), agent("b")
+    group = GroupChat([a, b], [], max_round=2)
+    manager = GroupChatManager(group, llm_config=False)
+    a.initiate_chat(manager, message="hello", silent=True)
+    assert manager._groupchat is group
+    assert manager._last_speaker is b
+    manager.reset()
+    assert group.messages == []
+    with pytest.raises(ConfigError, match="no messages"):
+        manager._valid_resume_messages([])
+    with pytest.raises(ConfigError, match="stranger"):
+        manager._valid_resume_messages([{"name": "stranger", "content": "hi"}])
+    manager._valid_resume_messages([{"name": "a", "content": "hi"}, {"content": "hi"}])
+
+
+def test_without_a_model_members_take_turns_and_with_one_for_selecting_it_selects() -> None:
+    a, b = agent("a"), agent("b")
+    group = GroupChat([a, b], [], max_round=3)
+    a.initiate_chat(GroupChatManager(group, llm_config=False), message="hi", silent=True)
+    assert [one["name"] for one in group.messages] == ["a", "b", "a"]
+    model = ScriptedModel(["b"])
+    chosen = GroupChat([a, b, agent("c")], [], max_round=2, select_speaker_auto_llm_config=model)
+    a.initiate_chat(GroupChatManager(chosen, llm_config=False), message="hi", silent=True)
+    assert chosen.messages[-1]["name"] == "b"
+    assert len(model.requests) == 1
