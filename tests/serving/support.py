@@ -33,13 +33,17 @@ class Alone:
 
     def forward(self, tokens: list[int]) -> torch.Tensor:
         """The logits behind the last of the next tokens."""
+        return self.logits(tokens, torch.tensor([len(tokens) - 1]))[0]
+
+    def logits(self, tokens: list[int], rows: torch.Tensor | None = None) -> torch.Tensor:
+        """The logits behind each of the next tokens, or behind some of them."""
         start, count = self._sequence.computed, len(tokens)
         batch = MirrorBatch(self._decoder.config, [Chunk(cast("Running", self._sequence), count)])
         with torch.inference_mode():
             places = torch.arange(start, start + count)
-            logits = self._decoder.forward(torch.tensor(tokens), places, batch, torch.tensor([count - 1]))
+            logits = self._decoder.forward(torch.tensor(tokens), places, batch, rows)
         self._sequence.computed += count
-        return logits[0]
+        return logits
 
 
 def run(engine: Engine, request: GenerateRequest) -> tuple[list[int], str, Step]:
