@@ -67,7 +67,7 @@ def test_behind_a_kept_prefix(engine: Engine, prompts: list[list[int]], alone: l
 
 
 def test_after_being_put_back(engine: Engine, prompts: list[list[int]], alone: list[list[int]]) -> None:
-    narrow = Engine(engine.model, engine.tokenizer, EngineConfig("float32", context=128, cache_bytes=1))
+    narrow = Engine(engine.model, engine.tokenizer, EngineConfig("float32", context=64, cache_bytes=1))
     found = run_together(narrow, [GenerateRequest(prompt, max_tokens=TOKENS) for prompt in prompts[:5]])
     assert narrow.scheduler.preempted > 0
     assert_same(narrow, prompts[:5], found, alone[:5])
