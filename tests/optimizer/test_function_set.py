@@ -135,6 +135,9 @@ def test_code_that_was_changed_by_hand_is_checked_when_it_is_loaded(two, tmp_pat
         ({"packages": ["numpy>=1"]}, "no package's name"),
         ({"packages": "https://evil.example/x.whl"}, "no package's name"),
         ({"arguments": {}}, "doesn't describe x"),
+        ({"description": "\ud800"}, "lone surrogates"),
+        ({"arguments": {"x": {"type": "number", "description": "\ud800"}}}, "can't be sent"),
+        ({"arguments": {"x": {"type": "number", "description": "x" * 10_000}}}, "10,000 are taken"),
     ],
 )
 def test_what_is_no_function_is_refused(change, said):
