@@ -79,7 +79,7 @@ def splits_of(weight: Affine, processors: int) -> int:
         >>> import torch
         >>> small = Affine(torch.empty(64, 2048, dtype=torch.uint8), torch.empty(64, 128), torch.empty(64, 128), 4)
         >>> splits_of(small, 132)
-        8
+        16
     """
     outputs, size = weight.quants.shape
     tiles = -(-size // _BYTES[weight.bits])
