@@ -15,7 +15,7 @@ from autogen_like.serving.engine import Engine, EngineConfig, GenerateRequest
 from .support import Alone, run_together
 from .test_against_transformers import PROMPTS, prompt_tokens
 
-TOKENS = 16
+TOKENS = 20
 TIE = 1e-3  # two logits that lie so near may change places by rounding
 PACKED = 0.25  # how far a token that packed weights choose may lie below the best one in float32
 
