@@ -35,6 +35,17 @@ if TYPE_CHECKING:
     from .agents.context.windows import HeadAndTail as HeadAndTail
     from .agents.context.windows import LastMessages as LastMessages
     from .agents.context.windows import MaxTokens as MaxTokens
+    from .agents.contrib.agent_builder import AgentBuilder as AgentBuilder
+    from .agents.contrib.image_generation import ImageGeneration as ImageGeneration
+    from .agents.contrib.math_user_proxy import MathUserProxyAgent as MathUserProxyAgent
+    from .agents.contrib.multimodal import MultimodalConversableAgent as MultimodalConversableAgent
+    from .agents.contrib.retrieval.embedded import EmbeddedVectorDB as EmbeddedVectorDB
+    from .agents.contrib.retrieval.pgvector import PgVectorDB as PgVectorDB
+    from .agents.contrib.retrieval.retrieve_user_proxy import RetrieveUserProxyAgent as RetrieveUserProxyAgent
+    from .agents.contrib.retrieval.vector_db import VectorDB as VectorDB
+    from .agents.contrib.society_of_mind import SocietyOfMindAgent as SocietyOfMindAgent
+    from .agents.contrib.teachability import Teachability as Teachability
+    from .agents.contrib.vision import VisionCapability as VisionCapability
     from .agents.conversable import ConversableAgent as ConversableAgent
     from .agents.durable import keep_runs as keep_runs
     from .agents.handoff import Handoff as Handoff
@@ -248,6 +259,17 @@ _MODULES = {
     "HeadAndTail": "autogen_like.agents.context.windows",
     "LastMessages": "autogen_like.agents.context.windows",
     "MaxTokens": "autogen_like.agents.context.windows",
+    "AgentBuilder": "autogen_like.agents.contrib.agent_builder",
+    "ImageGeneration": "autogen_like.agents.contrib.image_generation",
+    "MathUserProxyAgent": "autogen_like.agents.contrib.math_user_proxy",
+    "MultimodalConversableAgent": "autogen_like.agents.contrib.multimodal",
+    "EmbeddedVectorDB": "autogen_like.agents.contrib.retrieval.embedded",
+    "PgVectorDB": "autogen_like.agents.contrib.retrieval.pgvector",
+    "RetrieveUserProxyAgent": "autogen_like.agents.contrib.retrieval.retrieve_user_proxy",
+    "VectorDB": "autogen_like.agents.contrib.retrieval.vector_db",
+    "SocietyOfMindAgent": "autogen_like.agents.contrib.society_of_mind",
+    "Teachability": "autogen_like.agents.contrib.teachability",
+    "VisionCapability": "autogen_like.agents.contrib.vision",
     "ConversableAgent": "autogen_like.agents.conversable",
     "keep_runs": "autogen_like.agents.durable",
     "Handoff": "autogen_like.agents.handoff",
