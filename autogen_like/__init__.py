@@ -215,6 +215,8 @@ if TYPE_CHECKING:
     from .scale.trajectory import Trajectory as Trajectory
     from .scale.trajectory import read_samples as read_samples
     from .scale.trajectory import read_trajectories as read_trajectories
+    from .serving.server import ModelServer as ModelServer
+    from .serving.server import ServerSettings as ServerSettings
     from .stateflow.events import OutputProduced as OutputProduced
     from .stateflow.events import StateEntered as StateEntered
     from .stateflow.events import TransitionTaken as TransitionTaken
@@ -439,6 +441,8 @@ _MODULES = {
     "Trajectory": "autogen_like.scale.trajectory",
     "read_samples": "autogen_like.scale.trajectory",
     "read_trajectories": "autogen_like.scale.trajectory",
+    "ModelServer": "autogen_like.serving.server",
+    "ServerSettings": "autogen_like.serving.server",
     "OutputProduced": "autogen_like.stateflow.events",
     "StateEntered": "autogen_like.stateflow.events",
     "TransitionTaken": "autogen_like.stateflow.events",

@@ -6,6 +6,7 @@ import hmac
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from h11 import LocalProtocolError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,7 +49,11 @@ class Guard:
             if message["type"] == "http.response.start":
                 endpoint = getattr(scope.get("endpoint"), "__name__", "none")
                 self._metrics.responses[endpoint, message["status"]] += 1
-            await send(message)
+            try:
+                await send(message)
+            except LocalProtocolError:  # the client broke HTTP, and uvicorn has told it so: there is no one to answer
+                while (await receive())["type"] != "http.disconnect":
+                    pass
 
         if refusal is not None:
             await refusal.response(scope["path"])(scope, receive, counted)
