@@ -13,8 +13,8 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "serve_clients.py"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, SAMPLE, *arguments], capture_output=True, text=True, timeout=300, env=env)
+    command, env = [sys.executable, SAMPLE, *arguments], {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, env=env)
 
 
 @pytest.mark.slow
