@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .agents.contrib.image_generation import ImageGeneration as ImageGeneration
     from .agents.contrib.math_user_proxy import MathUserProxyAgent as MathUserProxyAgent
     from .agents.contrib.multimodal import MultimodalConversableAgent as MultimodalConversableAgent
+    from .agents.contrib.reasoning import ReasoningAgent as ReasoningAgent
     from .agents.contrib.retrieval.embedded import EmbeddedVectorDB as EmbeddedVectorDB
     from .agents.contrib.retrieval.pgvector import PgVectorDB as PgVectorDB
     from .agents.contrib.retrieval.retrieve_user_proxy import RetrieveUserProxyAgent as RetrieveUserProxyAgent
@@ -265,6 +266,7 @@ _MODULES = {
     "ImageGeneration": "autogen_like.agents.contrib.image_generation",
     "MathUserProxyAgent": "autogen_like.agents.contrib.math_user_proxy",
     "MultimodalConversableAgent": "autogen_like.agents.contrib.multimodal",
+    "ReasoningAgent": "autogen_like.agents.contrib.reasoning",
     "EmbeddedVectorDB": "autogen_like.agents.contrib.retrieval.embedded",
     "PgVectorDB": "autogen_like.agents.contrib.retrieval.pgvector",
     "RetrieveUserProxyAgent": "autogen_like.agents.contrib.retrieval.retrieve_user_proxy",

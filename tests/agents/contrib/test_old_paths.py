@@ -24,6 +24,7 @@ PLACES = {
     "retrieve_user_proxy_agent": "RetrieveUserProxyAgent",
     "retrieve_assistant_agent": "RetrieveAssistantAgent",
     "agent_builder": "AgentBuilder",
+    "reasoning_agent": "ReasoningAgent",
     "img_utils": "gpt4v_formatter",
     "vectordb.base": "VectorDBFactory",
     "vectordb.pgvectordb": "PGVectorDB",
