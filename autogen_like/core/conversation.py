@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from .belongings import Belongings
@@ -147,8 +147,8 @@ class Conversation:
     ) -> None:
         self.participants: Sequence[Participant] = tuple(participants)
         names = [participant.name for participant in self.participants]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
+        if len(set(names)) < len(names):
+            twice = {name for name in names if names.count(name) > 1}
             raise AgentNameConflict(f"participants need different names; used twice: {sorted(twice)}")
         self.rule = rule
         self.counterpart = counterpart
@@ -204,16 +204,9 @@ class Conversation:
         """The conversation's id, which is its transcript's."""
         return self.transcript.id
 
-    @contextmanager
-    def held_by(self, run: Run[Any]) -> Iterator[None]:
+    def held_by(self, run: Run[Any]) -> AbstractContextManager[None]:
         """Marks the conversation as being in a run, for as long as the block lasts; blocks may be nested."""
-        before, self.active = self.active, run
-        if before is None:
-            self.began = len(self.transcript)
-        try:
-            yield
-        finally:
-            self.active = before
+        return _Held(self, run)
 
     async def add(self, message: Message, run: Run[Any], *, announce: bool = True) -> None:
         """Appends a message: written to the journal first, shown to listeners after.
@@ -471,6 +464,25 @@ class Conversation:
         finally:
             if self.transcript.last is not closing:
                 self.transcript.append(closing)
+
+
+class _Held:
+    """A conversation in a run. A class, since a generator costs several times as much at each of many short runs."""
+
+    __slots__ = ("_before", "_conversation", "_run")
+
+    def __init__(self, conversation: Conversation, run: Run[Any]) -> None:
+        self._conversation, self._run = conversation, run
+        self._before: Run[Any] | None = None
+
+    def __enter__(self) -> None:
+        held = self._conversation
+        self._before, held.active = held.active, self._run
+        if self._before is None:
+            held.began = len(held.transcript)
+
+    def __exit__(self, *_: object) -> None:
+        self._conversation.active = self._before
 
 
 def _check_results(message: Message, calls: Sequence[ToolCall]) -> None:

@@ -161,7 +161,7 @@ class UsageLedger:
     def summary(self, *, actual: bool = False) -> dict[str, Any]:
         """The sums in AutoGen 0.2's form: ``{"total_cost": .., <model>: {"cost": .., "prompt_tokens": .., ..}}``."""
         tallies = self.actual_by_model if actual else self.total_by_model
-        summary: dict[str, Any] = {"total_cost": (self.actual if actual else self.total).cost}
+        summary: dict[str, Any] = {"total_cost": sum([tally.cost for tally in tallies.values()], 0.0)}
         for model, tally in tallies.items():
             summary[model] = {
                 "cost": tally.cost,
