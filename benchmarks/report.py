@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -60,13 +60,15 @@ def rows(turns: Sequence[int], far: int) -> list[Row]:
     ]
 
 
-def show(results: Results, *, ours: str, apart: str, turns: Sequence[int], far: int, markdown: bool) -> None:
+def show(
+    results: Results, *, ours: str, apart: Collection[str], turns: Sequence[int], far: int, markdown: bool
+) -> None:
     """Prints both tables.
 
     Args:
         results: What was measured.
         ours: Our column.
-        apart: A column that is no peer.
+        apart: Columns that aren't counted among the peers.
         turns: Lengths of the conversations.
         far: The length that shows whether a turn gets dearer.
         markdown: Whether they are for a page.
@@ -77,7 +79,7 @@ def show(results: Results, *, ours: str, apart: str, turns: Sequence[int], far: 
     shown = [row for row in rows(turns, far) if any(row.key in found for found in results.values())]
     draw: Callable[[list[list[str]]], str] = page_table if markdown else plain_table
     if ours in results:
-        peers = {title: found for title, found in results.items() if title not in (ours, apart)}
+        peers = {title: found for title, found in results.items() if title != ours and title not in apart}
         print(
             draw(
                 [

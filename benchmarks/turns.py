@@ -41,6 +41,8 @@ class Contestant:
         names: What a program that uses it imports.
         packages: What its environment holds; nothing where it runs in ours.
         far: Whether conversations of 5,000 turns are short work for it.
+        apart: Whether it is shown beside the peers and not counted among them.
+        home: Whose environment it shares; its own by default.
     """
 
     script: str
@@ -48,12 +50,14 @@ class Contestant:
     names: str
     packages: tuple[str, ...] = ()
     far: bool = False
+    apart: bool = False
+    home: str = ""
 
     def python(self, *, install: bool) -> Path | None:
         """The interpreter of its environment; None where that isn't there."""
         if not self.packages:
             return Path(sys.executable)
-        folder = PEERS / self.script
+        folder = PEERS / (self.home or self.script)
         python = folder / "bin" / "python"
         if not python.exists() and install:
             venv.create(folder, with_pip=True)
@@ -65,7 +69,7 @@ NAMES = "AssistantAgent, UserProxyAgent, GroupChat, GroupChatManager"
 OURS = Contestant("ours", "autogen_like", f"from autogen_like import {NAMES}", far=True)
 CONTESTANTS = (
     OURS,
-    Contestant("bare", "bare loop", "", far=True),
+    Contestant("bare", "bare loop", "", far=True, apart=True),
     Contestant(
         "autogen_02",
         "AutoGen 0.2.40",
@@ -83,6 +87,14 @@ CONTESTANTS = (
         "Agent Framework 1.23",
         "from agent_framework import Agent; from agent_framework.orchestrations import GroupChatBuilder",
         ("agent-framework-core==1.23.0", "agent-framework-orchestrations==1.4.0"),
+    ),
+    Contestant(
+        "microsoft_off",
+        "the same, uninstrumented",
+        "",
+        ("agent-framework-core==1.23.0", "agent-framework-orchestrations==1.4.0"),
+        apart=True,
+        home="microsoft",
     ),
     Contestant(
         "langgraph_1",
@@ -187,7 +199,7 @@ def main() -> None:
     show(
         compete(present, options),
         ours=OURS.title,
-        apart="bare loop",
+        apart={contestant.title for contestant in CONTESTANTS if contestant.apart},
         turns=options.turns,
         far=FAR,
         markdown=options.markdown,

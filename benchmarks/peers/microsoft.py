@@ -1,4 +1,4 @@
-"""Microsoft Agent Framework; see ../turns.py. Its instrumentation, which is on by default, is off.
+"""Microsoft Agent Framework, as it is installed: with its instrumentation, which no exporter reads; see ../turns.py.
 
 A turn of two agents: a run of the agent whose turn it is, with the session that keeps its history, given what the other
 said: the framework's group chat for two costs more. A turn of a group: a step of its group chat's workflow.
@@ -18,12 +18,9 @@ from agent_framework import (
     Message,
     tool,
 )
-from agent_framework.observability import disable_instrumentation
 from agent_framework.orchestrations import GroupChatBuilder
 
 from measure import CHUNK, QUESTION, Contestant, Job, Run, Streamed, main, say
-
-disable_instrumentation()
 
 
 class Instant(FunctionInvocationLayer, BaseChatClient):
@@ -109,5 +106,7 @@ def stream(chunks: int) -> Streamed:
     return job
 
 
+CONTESTANT = Contestant(two, group, run_tool, stream)
+
 if __name__ == "__main__":
-    main(Contestant(two, group, run_tool, stream))
+    main(CONTESTANT)
