@@ -157,7 +157,7 @@ class TritonServer:
         )
         return self
 
-    def wait_ready(self, seconds: float = 120.0) -> None:
+    def wait_ready(self, seconds: float = 300.0) -> None:
         """Waits until it answers.
 
         Raises:

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from autogen_like.serving.server import ModelServer
+
+# Generous: machines are busy.
+get = partial(httpx.get, timeout=60)
+post = partial(httpx.post, timeout=60)
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 ASK: dict[str, Any] = {"model": "tiny", "messages": HELLO}
@@ -35,7 +40,7 @@ def numbers(server: ModelServer) -> dict[str, float]:
     """What a server counts, read as Prometheus does."""
     key = server.settings.api_key
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    text = httpx.get(f"{server.address}/metrics", headers=headers).text
+    text = get(f"{server.address}/metrics", headers=headers).text
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {
         " ".join([sample.name.removeprefix("autogen_like_"), *sample.labels.values()]): sample.value

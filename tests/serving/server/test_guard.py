@@ -9,7 +9,7 @@ import pytest
 from autogen_like.core.errors import ConfigError
 from autogen_like.serving.server import ServerSettings
 
-from .asking import ASK, numbers
+from .asking import ASK, get, numbers, post
 
 KEY = "sk-right-key-of-this-test"
 ROUTES = [
@@ -49,7 +49,7 @@ def test_without_the_key_nothing_is_told(locked, method, path, given):
 def test_with_the_key_it_answers(locked, caplog, capfd):
     with openai.OpenAI(base_url=locked.base_url, api_key=KEY) as client:
         assert client.chat.completions.create(**ASK).choices
-    assert httpx.get(f"{locked.address}/metrics", headers={"Authorization": f"bearer {KEY}"}).status_code == 200
+    assert get(f"{locked.address}/metrics", headers={"Authorization": f"bearer {KEY}"}).status_code == 200
     assert numbers(locked)["http_responses_total none 401"] > 0
     written = capfd.readouterr()
     assert KEY not in caplog.text + written.out + written.err + repr(locked.settings)
@@ -57,27 +57,25 @@ def test_with_the_key_it_answers(locked, caplog, capfd):
 
 def test_whether_it_is_up_may_be_asked_without_the_key(locked):
     for path in ("/health", "/v2/health/live", "/v2/health/ready"):
-        assert httpx.get(locked.address + path).status_code == 200
+        assert get(locked.address + path).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.5:8000", "[", ""])
 def test_without_a_key_another_name_for_this_machine_is_refused(tiny, host):
-    got = httpx.get(f"{tiny.address}/v1/models", headers={"Host": host})
+    got = get(f"{tiny.address}/v1/models", headers={"Host": host})
     assert got.status_code in (400, 403)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9", "[::1]:80", "LOCALHOST:8000"])
 def test_without_a_key_this_machines_names_are_taken(tiny, host):
-    assert httpx.get(f"{tiny.address}/v1/models", headers={"Host": host}).status_code == 200
+    assert get(f"{tiny.address}/v1/models", headers={"Host": host}).status_code == 200
 
 
 def test_without_a_key_web_pages_of_elsewhere_are_refused(tiny):
     for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
-        got = httpx.post(
-            f"{tiny.address}/v2/models/tiny/generate", headers={"Origin": origin}, json={"text_input": "x"}
-        )
+        got = post(f"{tiny.address}/v2/models/tiny/generate", headers={"Origin": origin}, json={"text_input": "x"})
         assert got.status_code == 403
-    assert httpx.get(f"{tiny.address}/v1/models", headers={"Origin": "http://localhost:3000"}).status_code == 200
+    assert get(f"{tiny.address}/v1/models", headers={"Origin": "http://localhost:3000"}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org", ""])
@@ -108,4 +106,4 @@ def test_settings_that_cannot_be_are_named(wrong):
 
 def test_a_websocket_is_closed(tiny):
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
-    assert httpx.get(f"{tiny.address}/v1/models", headers=headers).status_code in (200, 400, 403)
+    assert get(f"{tiny.address}/v1/models", headers=headers).status_code in (200, 400, 403)

@@ -15,7 +15,7 @@ from tritonclient.utils import InferenceServerException
 from autogen_like.serving.server import ModelServer
 from autogen_like.serving.server.tensors import pack
 
-from .asking import HELLO, nothing_held, until
+from .asking import HELLO, nothing_held, post, until
 
 INFER = "/v2/models/tiny/infer"
 
@@ -139,7 +139,7 @@ HANDMADE: list[tuple[list[dict[str, Any]], bytes, str | None]] = [
 def test_tensors_by_hand(tiny, inputs, packed, wrong):
     head = json.dumps({"inputs": inputs, "parameters": {"max_tokens": 2}}).encode()
     headers = {"Inference-Header-Content-Length": str(len(head))} if packed else {}
-    got = httpx.post(tiny.address + INFER, content=head + packed, headers=headers)
+    got = post(tiny.address + INFER, content=head + packed, headers=headers)
     assert got.status_code == (200 if wrong is None else 400), got.text
     if wrong is not None:
         assert wrong in got.json()["error"]
@@ -148,14 +148,14 @@ def test_tensors_by_hand(tiny, inputs, packed, wrong):
 @pytest.mark.parametrize("length", ["-1", "x", "999999", "9" * 50, ""])
 def test_a_length_that_cannot_be(tiny, length):
     body = json.dumps({"inputs": [tensor(data=["abc"])]})
-    got = httpx.post(tiny.address + INFER, content=body, headers={"Inference-Header-Content-Length": length})
+    got = post(tiny.address + INFER, content=body, headers={"Inference-Header-Content-Length": length})
     assert got.status_code == 400
 
 
 def test_generate_and_its_stream_say_the_same(tiny):
     body = {"text_input": "abc", "parameters": {"max_tokens": 8, "temperature": 0}, "id": "x"}
-    whole = httpx.post(f"{tiny.address}/v2/models/tiny/generate", json=body).json()
-    stream = httpx.post(f"{tiny.address}/v2/models/tiny/versions/1/generate_stream", json=body)
+    whole = post(f"{tiny.address}/v2/models/tiny/generate", json=body).json()
+    stream = post(f"{tiny.address}/v2/models/tiny/versions/1/generate_stream", json=body)
     assert stream.headers["content-type"].startswith("text/event-stream")
     pieces = [json.loads(line[6:]) for line in stream.text.splitlines() if line]
     assert "".join(piece["text_output"] for piece in pieces) == whole["text_output"]
@@ -164,7 +164,7 @@ def test_generate_and_its_stream_say_the_same(tiny):
 
 def test_generate_takes_conversations_as_they_are(tiny):
     body = {"messages": HELLO, "options": {"max_tokens": 4}}
-    got = httpx.post(f"{tiny.address}/v2/models/tiny/generate", json=body).json()
+    got = post(f"{tiny.address}/v2/models/tiny/generate", json=body).json()
     assert json.loads(got["response"])["object"] == "chat.completion"
 
 
@@ -185,7 +185,7 @@ def test_generate_takes_conversations_as_they_are(tiny):
 )
 def test_generate_names_what_is_wrong(tiny, body):
     for action in ("generate", "generate_stream"):
-        got = httpx.post(f"{tiny.address}/v2/models/tiny/{action}", json=body)
+        got = post(f"{tiny.address}/v2/models/tiny/{action}", json=body)
         assert got.status_code == 400
         assert set(got.json()) == {"error"}
 

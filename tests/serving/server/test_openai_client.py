@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import jsonschema
 import openai
 import pytest
@@ -13,7 +12,7 @@ from openai.types.chat import ChatCompletionMessage
 
 from autogen_like.serving.server import ModelServer
 
-from .asking import ASK, CALC, HELLO, LOOK
+from .asking import ASK, CALC, HELLO, LOOK, post
 
 
 def chat(client: openai.OpenAI, **settings: Any) -> Any:
@@ -308,6 +307,6 @@ def test_what_is_wrong_with_a_text_is_named(client, settings, param):
 )  # fmt: skip
 def test_garbage_is_a_wrong_request_not_a_failure(tiny: ModelServer, body, status):
     for path in ("/v1/chat/completions", "/v1/completions", "/v2/models/tiny/infer", "/v2/models/tiny/generate"):
-        got = httpx.post(f"{tiny.address}{path}", content=body, headers={"Content-Type": "application/json"})
+        got = post(f"{tiny.address}{path}", content=body, headers={"Content-Type": "application/json"})
         assert got.status_code == status, (path, got.text)
         assert got.json()["error"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 from autogen_like.serving.server import ServerSettings
 from autogen_like.serving.server.openapi import openapi
 
-from .asking import nothing_held, until
+from .asking import get, nothing_held, until
 
 SCHEMA = schemathesis.openapi.from_dict(openapi(ServerSettings("tiny")))
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}
@@ -56,7 +55,7 @@ def test_a_key_is_part_of_the_description():
 
 
 def test_every_route_is_described(tiny):
-    paths = set(httpx.get(f"{tiny.address}/openapi.json").json()["paths"])
+    paths = set(get(f"{tiny.address}/openapi.json").json()["paths"])
     routes = {route.path for route in tiny._server.config.app.routes if "version" not in route.path}
     assert {path.replace("tiny", "{model}") for path in paths} == {
         path.replace("{model:path}", "{model}") for path in routes

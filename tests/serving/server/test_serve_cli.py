@@ -13,14 +13,14 @@ import threading
 from types import TracebackType
 from typing import Self
 
-import httpx
 import openai
 import pytest
 
 from autogen_like import AssistantAgent
 from autogen_like.cli import build_parser, main
+from autogen_like.models.config import client_from
 
-from .asking import until
+from .asking import get, post, until
 
 KEY = "sk-for-the-command-line"
 
@@ -75,15 +75,17 @@ class Command:
 
 
 @pytest.mark.slow
-def test_agents_and_openais_client_speak_to_it_and_it_stops_when_told(model_path):
+async def test_agents_and_openais_client_speak_to_it_and_it_stops_when_told(model_path):
     arguments = [str(model_path), "--name", "smol", "--context", "512", "--max-tokens", "200"]
     with Command(*arguments, AUTOGEN_LIKE_API_KEY=KEY) as command:
         base_url = command.wait_for(r"smol answers at (http://127\.0\.0\.1:\d+/v1), with the key")
         with pytest.raises(openai.AuthenticationError), openai.OpenAI(base_url=base_url, api_key="wrong-key") as other:
             other.models.list()
         config = {"model": "smol", "base_url": base_url, "api_key": KEY, "max_tokens": 8, "temperature": 0}
-        agent = AssistantAgent("agent", "You are brief.", llm_config=config)
-        said = agent.generate_reply(messages=[{"role": "user", "content": "The capital of France?"}])
+        asked = client_from(config)
+        agent = AssistantAgent("agent", "You are brief.", llm_config=asked)
+        said = await agent.a_generate_reply(messages=[{"role": "user", "content": "The capital of France?"}])
+        await asked.aclose()
         assert said
         with openai.OpenAI(base_url=base_url, api_key=KEY) as client:
             messages = [
@@ -103,14 +105,12 @@ def test_ctrl_c_lets_a_reply_end(model_path):
 
         def ask() -> None:
             body = {"model": "smol", "prompt": "One", "max_tokens": 100, "temperature": 0}
-            got.append(
-                httpx.post(f"{base_url}/completions", json=body, timeout=60).json()["usage"]["completion_tokens"]
-            )
+            got.append(post(f"{base_url}/completions", json=body, timeout=60).json()["usage"]["completion_tokens"])
 
         asking = threading.Thread(target=ask)
         asking.start()
         metrics = base_url.removesuffix("v1") + "metrics"
-        until(lambda: "engine_running 1" in httpx.get(metrics).text or bool(got))
+        until(lambda: "engine_running 1" in get(metrics).text or bool(got))
         assert command.stop(signal.SIGINT) == 0
         asking.join()
     assert got == [100]

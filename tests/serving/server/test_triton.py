@@ -20,7 +20,7 @@ from autogen_like.serving.server import ModelServer
 from autogen_like.serving.server.triton import STREAM, TritonServer, install, write_repository
 from autogen_like.serving.server.triton_model import Left, Server
 
-from .asking import HELLO, nothing_held, numbers, until
+from .asking import HELLO, get, nothing_held, numbers, post, until
 from .test_limits import Held
 from .test_serve_cli import Command, free_ports
 
@@ -81,7 +81,7 @@ class TestOverHttp:
         got = client.infer("tiny", inputs, parameters={"seed": 3})
         address, headers = f"{behind.address}/v1/completions", {"Authorization": f"Bearer {KEY}"}
         body = {"model": "tiny", "prompt": ["abc", "xyz"], "temperature": 0, "max_tokens": 6}
-        direct = httpx.post(address, json=body, headers=headers).json()
+        direct = post(address, json=body, headers=headers).json()
         assert [text.decode() for text in got.as_numpy("text_output")] == [one["text"] for one in direct["choices"]]
         usage = json.loads(got.as_numpy("response")[0])["usage"]
         assert usage["total_tokens"] == direct["usage"]["total_tokens"]
@@ -94,7 +94,7 @@ class TestOverHttp:
 
     def test_it_streams(self, front):
         body = {"messages": json.dumps(HELLO), "parameters": {"max_tokens": 5, "temperature": 0}}
-        got = httpx.post(f"http://127.0.0.1:{front.http_port}/v2/models/tiny{STREAM}/generate_stream", json=body)
+        got = post(f"http://127.0.0.1:{front.http_port}/v2/models/tiny{STREAM}/generate_stream", json=body)
         pieces = [json.loads(line[6:]) for line in got.text.splitlines() if line.startswith("data: ")]
         assert len(pieces) > 2
         assert pieces[-1]["finish_reason"] == "length"
@@ -144,11 +144,11 @@ def test_the_command_starts_and_stops_both(folder, model_path):
     with Command(str(model_path), "--name", "smol", "--context", "512", *arguments) as command:
         command.wait_for(r"Triton answers at")
         body = {"text_input": "One two three", "parameters": {"max_tokens": 4, "temperature": 0}}
-        got = httpx.post(f"http://127.0.0.1:{port}/v2/models/smol/generate", json=body, timeout=60)
+        got = post(f"http://127.0.0.1:{port}/v2/models/smol/generate", json=body, timeout=60)
         assert got.json()["text_output"]
         assert command.stop() == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{port}/v2/health/live")
+        get(f"http://127.0.0.1:{port}/v2/health/live")
 
 
 @pytest.mark.slow
