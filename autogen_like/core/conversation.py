@@ -14,11 +14,12 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from .belongings import Belongings
-from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded, ReplayDiffers, TranscriptError
+from .errors import AgentNameConflict, ConfigError, ConversationError, PersonNeeded, ReplayDiffers
 from .events import ConversationEnded, ConversationStarted, Event, MessageAdded, Notice, TurnStarted
 from .guard import LoopGuard
 from .journal import Closed, Opened, Recovered, Said
-from .message import Message, ToolCall, ToolResult
+from .message import Message
+from .open_calls import check_results, unanswered, with_results
 from .protocols import Participant, Reply
 from .run import Run
 from .snapshot import Pause, restore, snapshot, state_of, take_up
@@ -27,8 +28,6 @@ from .steps import ConversationStep, TurnStep, watched
 from .termination import Checker, Progress, StopCondition, StopReason
 from .transcript import Transcript, View, wire_messages
 
-EMPTY_REPLIES = 3
-SAME_CALLS = 3
 LONGEST_HOLD = 0.001  # seconds that conversations which wait for nothing may keep a loop to themselves
 _RULE_ENDS = ("answered", "max_turns", "max_round", "no_speaker")
 
@@ -224,17 +223,17 @@ class Conversation:
         """
         calls = self.transcript.open_calls()
         if calls or message.tool_results:
-            _check_results(message, calls)
-            missing = _unanswered(calls, "Not run: the conversation went on without it.", message.tool_results)
+            check_results(message, calls)
+            missing = unanswered(calls, "Not run: the conversation went on without it.", message.tool_results)
             if missing and message.tool_results:
-                message = _with_results(message, message.tool_results + missing)
+                message = with_results(message, message.tool_results + missing)
             elif missing:
                 await self._append(Message(message.speaker, tool_results=missing), run, announce)
         await self._append(message, run, announce)
 
     async def close_calls(self, run: Run[Any], why: str) -> None:
         """Gives calls that were made and not run a result that says why not."""
-        missing = _unanswered(self.transcript.open_calls(), why)
+        missing = unanswered(self.transcript.open_calls(), why)
         if missing:
             await self._append(Message(self.transcript.messages[-1].speaker, tool_results=missing), run, True)
 
@@ -455,7 +454,7 @@ class Conversation:
 
     async def _cut_off(self, run: Run[Any], reason: StopReason) -> None:
         """Closes the calls that were under way; the transcript stays valid even if the journal can't follow."""
-        results = _unanswered(self.transcript.open_calls(), f"Not finished: the run was stopped ({reason}).")
+        results = unanswered(self.transcript.open_calls(), f"Not finished: the run was stopped ({reason}).")
         if not results:
             return
         closing = Message(self.transcript.messages[-1].speaker, tool_results=results)
@@ -483,25 +482,3 @@ class _Held:
 
     def __exit__(self, *_: object) -> None:
         self._conversation.active = self._before
-
-
-def _check_results(message: Message, calls: Sequence[ToolCall]) -> None:
-    wanted = {call.id for call in calls}
-    stray = [result.call_id for result in message.tool_results if result.call_id not in wanted]
-    if stray:
-        raise TranscriptError(
-            f"{message.speaker} answers the tool call {stray[0]!r}, which nobody has made or which was answered "
-            "before: a result goes with the call_id of an open call"
-        )
-
-
-def _unanswered(calls: Sequence[ToolCall], why: str, results: Sequence[ToolResult] = ()) -> tuple[ToolResult, ...]:
-    """Results for the calls that these results don't answer."""
-    answered = {result.call_id for result in results}
-    return tuple(ToolResult(call.id, call.name, why, error=True) for call in calls if call.id not in answered)
-
-
-def _with_results(message: Message, results: tuple[ToolResult, ...]) -> Message:
-    return Message(
-        message.speaker, message.content, message.tool_calls, results, message.role, message.extra, message.id
-    )

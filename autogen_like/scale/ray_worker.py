@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from typing import Any
 
@@ -52,11 +53,8 @@ def packed(outcome: Outcome) -> bytes:
 
 def portable(error: Exception) -> Exception:
     """An exception that another process can read: itself, or one that says the same in words."""
-    try:
-        data = dumps(error, "an exception")
-        again: Any = loads(data)
+    with contextlib.suppress(Exception):  # of a class that pickles, but can't be made again: told in words then
+        again: Any = loads(dumps(error, "an exception"))
         if isinstance(again, Exception):
             return error
-    except Exception:  # noqa: BLE001, S110 - of a class that pickles, but can't be made again
-        pass
     return RolloutError("".join(traceback.format_exception(error)))
