@@ -73,8 +73,8 @@ class ChatReply:
         finish_reason: "stop", "length" or "tool_calls".
         usage: What it took.
         logprobs: Log-probabilities in OpenAI's form, where they were asked for.
-        sampled: The prompt's token ids, the sampled ones, their log-probabilities and the ids that end a turn, where
-            log-probabilities were asked for.
+        sampled: The prompt's token ids, the sampled ones (the last one ends the turn, where the model ended it), their
+            log-probabilities, and the ids that end a turn, where log-probabilities were asked for.
         index: Which of several replies to one request it is.
     """
 
@@ -202,7 +202,8 @@ class ChatModel:
         told = sampled = None
         if request.logprobs is not None:
             told = _logprobs_dict(self.engine, reply.logprobs)
-            ids, values = tuple(one.token for one in reply.logprobs), tuple(one.logprob for one in reply.logprobs)
+            chosen = [*reply.logprobs, last.end] if last.end is not None else reply.logprobs
+            ids, values = tuple(one.token for one in chosen), tuple(one.logprob for one in chosen)
             sampled = (tuple(prompt), ids, values, frozenset(self.engine.tokenizer.ends))
         reading = reply.reading
         finish = "tool_calls" if reading.calls and last.finish == "stop" else last.finish or "stop"

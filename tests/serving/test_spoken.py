@@ -46,6 +46,33 @@ def test_a_replys_own_tokens_are_in_the_next_prompt(chat_model: ChatModel, seed:
     assert second.usage.cached_tokens >= len(prompt) + whole - 1
 
 
+def test_the_token_that_ended_a_reply_is_the_last_of_the_sampled(chat_model: ChatModel) -> None:
+    request = ChatRequest([{"role": "user", "content": "Say hi."}], max_tokens=60, logprobs=0, owner="ada")
+    [reply] = replies_to(chat_model, request)
+    assert reply.finish_reason == "stop"
+    assert reply.sampled is not None
+    assert reply.logprobs is not None
+    prompt, tokens, logprobs, ends = reply.sampled
+    assert tokens[-1] in ends
+    assert not ends & set(tokens[:-1])
+    assert len(tokens) == len(logprobs) == reply.usage.completion_tokens
+    assert logprobs[-1] < 0
+    assert len(reply.logprobs["content"]) == len(tokens) - 1, "it says nothing"
+    assert chat_model.engine.tokenizer.decode(tokens[:-1]) == reply.content
+    said = {"role": "assistant", "content": reply.content}
+    follow_up = ChatRequest([*request.messages, said, {"role": "user", "content": "Go on."}], owner="ada")
+    assert tuple(chat_model.prompt(follow_up)[: len(prompt) + len(tokens)]) == prompt + tokens
+
+
+@pytest.mark.parametrize("changes", [{"max_tokens": 3}, {"choices": ("yes", "no")}, {"stop": ("i",)}])
+def test_a_reply_that_was_cut_has_no_token_that_ends_it(chat_model: ChatModel, changes: dict[str, Any]) -> None:
+    [reply] = replies_to(chat_model, ChatRequest([{"role": "user", "content": "Say hi."}], logprobs=0, **changes))
+    assert reply.sampled is not None
+    _, tokens, logprobs, ends = reply.sampled
+    assert not ends & set(tokens)
+    assert len(tokens) == len(logprobs) == reply.usage.completion_tokens
+
+
 def test_anothers_reply_is_encoded_as_text(chat_model: ChatModel) -> None:
     [reply] = replies_to(chat_model, ChatRequest([STORY], max_tokens=8, owner="ada"))
     request = next_request(reply)

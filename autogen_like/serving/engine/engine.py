@@ -279,9 +279,10 @@ class Engine:
 
     def _take(self, sequence: Running, token: int, logprob: TokenLogprob | None) -> None:
         finish: FinishReason | None = None
+        ended = token in self.tokenizer.ends
         sequence.took()
         self._counts["generated_tokens"] += 1
-        if token in self.tokenizer.ends:
+        if ended:
             finish = "stop"
         else:
             sequence.tokens.append(token)
@@ -295,7 +296,7 @@ class Engine:
         if finish is not None:
             self.scheduler.end(sequence)
             self._counts["cached_tokens"] += sequence.usage.cached_tokens
-            sequence.close(finish)
+            sequence.close(finish, logprob if ended else None)
 
     def _failed(self, sequence: Running, error: ModelError) -> None:
         """One request can't go on; the others can."""

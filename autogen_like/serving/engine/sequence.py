@@ -104,6 +104,7 @@ class Step:
         finish: Why the reply ended, in the last step.
         usage: What it took, in the last step.
         index: Which of the request's replies it belongs to.
+        end: In the last step, the token that ended the turn, where one was chosen and log-probabilities were asked for.
     """
 
     text: str = ""
@@ -112,6 +113,7 @@ class Step:
     finish: FinishReason | None = None
     usage: StepUsage | None = None
     index: int = 0
+    end: TokenLogprob | None = None
 
 
 class Outbox:
@@ -201,8 +203,8 @@ class Running:
             self._first = time.perf_counter()
             self.usage.prefill_seconds = self._first - (self._began or self._arrived)
 
-    def close(self, finish: FinishReason) -> None:
-        """It ends: the last step goes out."""
+    def close(self, finish: FinishReason, end: TokenLogprob | None = None) -> None:
+        """It ends, by a token of its own or not: the last step goes out."""
         self.finished = True
         now = time.perf_counter()
         if self._first is None:
@@ -210,4 +212,5 @@ class Running:
         else:
             self.usage.decode_seconds = now - self._first
         self.outbox.replies -= 1
-        self.outbox.steps.append(Step(self.text.finish(), finish=finish, usage=self.usage, index=self.index))
+        last = Step(self.text.finish(), finish=finish, usage=self.usage, index=self.index, end=end)
+        self.outbox.steps.append(last)
