@@ -151,8 +151,8 @@ class NoEligibleSpeaker(AutogenLikeError):
     """Nobody may speak next under the declared transitions."""
 
 
-class SenderRequired(AutogenLikeError):
-    """A chat in a queue has no sender."""
+class SenderRequired(ConfigError):
+    """A chat in a queue has no sender; or nobody is named as the sender of a message that a trigger goes by."""
 
 
 class InvalidCarryOverType(AutogenLikeError, TypeError):

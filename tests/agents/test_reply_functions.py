@@ -10,7 +10,7 @@ from autogen_like.agents.agent import Agent
 from autogen_like.agents.assistant import AssistantAgent
 from autogen_like.agents.conversable import ConversableAgent
 from autogen_like.agents.user_proxy import UserProxyAgent
-from autogen_like.core.errors import AsyncInSyncChat, ConfigError, ConversationError
+from autogen_like.core.errors import AsyncInSyncChat, ConfigError, ConversationError, SenderRequired
 from autogen_like.models.scripted import ScriptedModel
 
 
@@ -221,3 +221,10 @@ def test_the_state_of_a_function_is_put_back_on_reset():
 async def test_generate_reply_of_an_assistant_in_async():
     bob = AssistantAgent("bob", llm_config=ScriptedModel(["hello"]))
     assert await bob.a_generate_reply([{"role": "user", "content": "hi"}]) == "hello"
+
+
+def test_a_reply_function_for_somebody_by_name_needs_to_be_told_who_asks():
+    ada = agent("ada")
+    ada.register_reply(["bob", None], lambda recipient, messages, sender, config: (True, "Hello, Bob."))
+    with pytest.raises(SenderRequired, match="'bob' needs a sender"):
+        ada.generate_reply([{"role": "user", "content": "Hello?"}])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ...core.conversation import Turn
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, SenderRequired
 from ...core.message import Message
 from ...core.protocols import Reply
 from ...core.sync import in_place, under_sync_face
@@ -40,12 +40,13 @@ def matches(trigger: Trigger, sender: Any) -> bool:
 
     Raises:
         ConfigError: If the trigger is of no known kind.
+        SenderRequired: If it goes by the sender's name, and there is no sender.
     """
     if trigger is None:
         return sender is None or isinstance(sender, Asker)
     if isinstance(trigger, str):
         if sender is None:
-            raise ConfigError(f"the trigger {trigger!r} needs a sender: pass sender= to generate_reply")
+            raise SenderRequired(f"the trigger {trigger!r} needs a sender: pass sender= to generate_reply")
         return bool(trigger == sender.name)
     if isinstance(trigger, type):
         return isinstance(sender, trigger)
