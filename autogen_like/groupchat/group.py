@@ -113,11 +113,19 @@ class GroupChat:
         )
         self.transcript = Transcript(self._said(raw) for raw in messages)
 
-    def _check(self) -> None:
-        names = [agent.name for agent in self.agents]
+    def check_names(self) -> None:
+        """Checks that the members can be told apart.
+
+        Raises:
+            AgentNameConflict: If two have one name.
+        """
+        names = self.agent_names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise AgentNameConflict(f"members of a group need different names; used twice: {twice}")
+
+    def _check(self) -> None:
+        self.check_names()
         if not self.agents:
             raise ConfigError("a group chat needs agents")
         if self.max_round is not None and not is_count(self.max_round):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..agents.agent import as_participant
@@ -105,16 +105,28 @@ class GroupRule:
         """Carries out a person's "clear history"; models don't decide what the others remember."""
         if getattr(speaker, "human_input_mode", "NEVER") == "NEVER":
             return
-        names = sorted(self._participants, key=len, reverse=True)
-        named = "|".join(re.escape(name) for name in names)
-        command = re.search(rf"clear history(?:\s+({named})(?!\w))?(?:\s+(\d+))?", last.text, re.IGNORECASE)
-        if command is None:
-            return
-        wanted, keep = command.groups()
-        only = [name for name in names if wanted is not None and name.casefold() == wanted.casefold()]
-        for name in only or [*names, None]:
+        command = clear_command(last.text, self._participants)
+        if command is not None:
+            self.forget(conversation, *command.groups())
+
+    def forget(self, conversation: Conversation, wanted: str | None, keep: str | None) -> None:
+        """Lets a member, or everybody, forget all but the last message and `keep` before it."""
+        only = [name for name in self._participants if wanted is not None and name.casefold() == wanted.casefold()]
+        for name in only or [*self._participants, None]:
             # The message with the command itself is what they answer.
             conversation.transcript.view(name).forget(int(keep or 0) + 1)
+
+
+def clear_command(text: str, names: Iterable[str]) -> re.Match[str] | None:
+    """Where a text says "clear history", and of whom and how much to keep: its two groups.
+
+    Example:
+        >>> found = clear_command("Clear history ada 2, please.", ["ada", "bob"])
+        >>> found.groups() if found else None
+        ('ada', '2')
+    """
+    named = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.search(rf"clear history(?:\s+({named})(?!\w))?(?:\s+(\d+))?", text, re.IGNORECASE)
 
 
 def _ran_its_own(messages: Sequence[Message]) -> bool:

@@ -9,7 +9,16 @@ import pytest
 
 import autogen_like.compat as autogen
 from autogen_like import ConfigError, ScriptedModel
-from autogen_like.compat import ConversableAgent, GroupChat, GroupChatManager, UndefinedNextAgent
+from autogen_like.compat import (
+    AgentNameConflict,
+    ConversableAgent,
+    GroupChat,
+    GroupChatManager,
+    UndefinedNextAgent,
+    UserProxyAgent,
+)
+from autogen_like.compat.agentchat.contrib.capabilities.transform_messages import TransformMessages
+from autogen_like.compat.agentchat.contrib.capabilities.transforms import MessageHistoryLimiter
 from autogen_like.compat.io import IOStream
 
 
@@ -34,7 +43,7 @@ class Typing(IOStream):
     [
         ({"select_speaker_message_template": ""}, "select_speaker_message_template"),
         ({"select_speaker_auto_none_template": None}, "select_speaker_auto_none_template"),
-        ({"select_speaker_prompt_template": ""}, "select_speaker_prompt_template"),
+        ({"select_speaker_transform_messages": [MessageHistoryLimiter(3)]}, "select_speaker_transform_messages"),
         ({"role_for_select_speaker_messages": ""}, "role_for_select_speaker_messages"),
         ({"allow_repeat_speaker": {}}, "allow_repeat_speaker"),
         ({"speaker_selection_method": "vote"}, "speaker_selection_method"),
@@ -43,6 +52,53 @@ class Typing(IOStream):
 def test_settings_that_can_not_be_are_refused_by_name(settings: dict[str, Any], names: str) -> None:
     with pytest.raises(ValueError, match=names):
         GroupChat([agent("a"), agent("b")], [], **settings)
+
+
+@pytest.mark.parametrize("template", ["", None])
+def test_without_a_prompt_nothing_is_asked_after_the_conversation(template: str | None) -> None:
+    group = GroupChat([agent("a"), agent("b")], [], select_speaker_prompt_template=template)
+    assert group.select_speaker_prompt_template is None
+    assert group.select_speaker_prompt() is None
+
+
+def test_transforms_for_the_selection_are_those_that_were_given() -> None:
+    transforms = TransformMessages(transforms=[MessageHistoryLimiter(3)])
+    members = [agent("a"), agent("b")]
+    given = GroupChat(members, [], select_speaker_transform_messages=transforms)
+    assert given._speaker_selection_transforms is transforms
+    assert GroupChat(members, [])._speaker_selection_transforms is None
+
+
+def test_two_members_of_one_name_are_told_apart_when_they_are_looked_for_and_can_not_talk() -> None:
+    twice = [agent("a"), agent("a"), agent("b")]
+    group = GroupChat(twice, [])
+    assert group.agent_by_name("a") is twice[0]
+    with pytest.raises(AgentNameConflict):
+        group.agent_by_name("a", raise_on_name_conflict=True)
+    with pytest.raises(AgentNameConflict):
+        twice[2].initiate_chat(GroupChatManager(group, llm_config=False), message="hi", silent=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "heard", "kept"),
+    [
+        ("clear history. How are you?", "How are you?", [1, 1]),
+        ("Clear history b 1, please!", "please!", [3, 2]),
+        ("First: clear history 1", "First:", [2, 2]),
+        ("How are you?", "How are you?", [3, 3]),
+    ],
+)
+def test_a_persons_command_to_forget_is_carried_out_and_taken_out_of_what_is_said(
+    typed: str, heard: str, kept: list[int]
+) -> None:
+    a, b = agent("a"), agent("b")
+    person = UserProxyAgent("person", human_input_mode="ALWAYS")
+    group = GroupChat([a, b, person], [], 3, speaker_selection_method="round_robin", enable_clear_history=True)
+    manager = GroupChatManager(group, llm_config=False)
+    with IOStream.set_default(Typing(typed)):
+        a.initiate_chat(manager, message="hello", silent=True)
+    assert a.chat_messages[manager][-1] == {"content": heard, "name": "person", "role": "user"}
+    assert [len(one.chat_messages[manager]) for one in (a, b)] == kept
 
 
 def test_a_group_without_agents_converts_messages_but_does_not_talk() -> None:
@@ -132,6 +188,18 @@ def test_a_manager_forgets_its_group_too_and_checks_what_is_resumed() -> None:
     with pytest.raises(ConfigError, match="stranger"):
         manager._valid_resume_messages([{"name": "stranger", "content": "hi"}])
     manager._valid_resume_messages([{"name": "a", "content": "hi"}, {"content": "hi"}])
+
+
+def test_what_ended_a_group_is_taken_out_wherever_it_is_in_its_last_message(caplog: pytest.LogCaptureFixture) -> None:
+    manager = GroupChatManager(GroupChat([agent("a"), agent("b")], []), llm_config=False)
+    said = [{"name": "a", "role": "user", "content": "hi"}, {"name": "b", "role": "user", "content": "TERMINATE: bye"}]
+    assert manager.resume(said, remove_termination_string="TERMINATE: ")[1]["content"] == "bye"
+    assert manager.resume(said, remove_termination_string=str.lower)[1]["content"] == "terminate: bye"
+    manager._process_resume_termination("TERMINATE: ", said)
+    assert said[-1]["content"] == "bye"
+    assert not caplog.records
+    manager.resume([{"name": "a", "role": "user", "content": "TERMINATE"}], remove_termination_string="END")
+    assert "still ends the chat" in caplog.text
 
 
 def test_without_a_model_members_take_turns_and_with_one_for_selecting_it_selects() -> None:

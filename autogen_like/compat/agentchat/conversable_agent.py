@@ -14,6 +14,7 @@ from ...agents.summaries import SUMMARY_PROMPT
 from ...agents.toolkit import register_function
 from ...core.conversation import Turn
 from ...core.errors import AsyncInSyncChat
+from ...core.message import Message
 from ...core.protocols import Reply
 from ...core.run import Run
 from ...core.sync import run as run_sync
@@ -168,6 +169,11 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
             run.subscribe(ConsolePrinter(StreamFile(stream), color=False), deltas=False)  # type: ignore[arg-type]
 
     # --- replying
+
+    async def _edit_sent(self, message: Message, recipient: Any, silent: bool) -> Message:
+        said = await super()._edit_sent(message, recipient, silent)
+        take: Callable[[Message, Any], Message] | None = getattr(recipient, "take_command", None)
+        return said if take is None else take(said, self)
 
     async def _first_reply(self, turn: Turn, excluded: tuple[object, ...] = ()) -> Reply:
         for update in self._updates:

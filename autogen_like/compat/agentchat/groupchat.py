@@ -6,6 +6,7 @@ import logging
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...core.conversation import Conversation, Turn
@@ -33,8 +34,13 @@ class GroupChat(group.GroupChat):
         for name in _TEMPLATES:
             if not getattr(self, name):
                 raise ConfigError(f"{name} cannot be empty or None")
-        if self.select_speaker_prompt_template == "":
-            raise ConfigError("select_speaker_prompt_template cannot be empty: None asks nothing")
+        self.select_speaker_prompt_template = self.select_speaker_prompt_template or None  # nothing is asked
+        transform = self.select_speaker_transform_messages
+        if not (transform is None or hasattr(transform, "add_to_agent") or _are_policies(transform)):
+            raise ConfigError(
+                f"select_speaker_transform_messages must be None, a TransformMessages or context policies, not "
+                f"{transform!r}"
+            )
         if not self.role_for_select_speaker_messages:
             raise ConfigError("role_for_select_speaker_messages cannot be empty or None")
         if not isinstance(self.allow_repeat_speaker, bool | list | tuple | None):
@@ -43,6 +49,13 @@ class GroupChat(group.GroupChat):
             )
         if self.agents or self.speaker_selection_method != "auto":  # 0.2 makes empty ones, to convert messages with
             super()._check()
+
+    def check_names(self) -> None:
+        """Nothing: 0.2 makes groups with two members of one name, and `agent_by_name` tells them apart."""
+
+    @property
+    def _speaker_selection_transforms(self) -> Any:
+        return self.select_speaker_transform_messages
 
     def __copy__(self) -> GroupChat:
         return self  # as the config of a reply function it is copied, and must stay the same group
@@ -136,6 +149,8 @@ _nobody = _Nobody()
 class _OldRule(manager.GroupRule):
     """0.2's rule: somebody is selected to run tools among those who can, and after their results."""
 
+    commands_taken: dict[str, tuple[str | None, str | None]]
+
     def runs_itself(self, speaker: Any, message: Message) -> bool:
         """Only who is no member."""
         return speaker not in self._group.agents and super().runs_itself(speaker, message)
@@ -143,6 +158,14 @@ class _OldRule(manager.GroupRule):
     def goes_on(self, messages: Sequence[Message]) -> bool:
         """Never."""
         return False
+
+    def _clear(self, last: Message, speaker: Any, conversation: Conversation) -> None:
+        """Carries out the command that was taken out of the message, or that is still in it."""
+        taken = self.commands_taken.pop(last.id, None)
+        if taken is not None:
+            self.forget(conversation, *taken)
+        else:
+            super()._clear(last, speaker, conversation)
 
 
 class GroupChatManager(manager.GroupChatManager, ConversableAgent):
@@ -155,12 +178,26 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
         self, groupchat: group.GroupChat, name: str | None = "chat_manager", *args: Any, **kwargs: Any
     ) -> None:
         super().__init__(groupchat, name, *args, **kwargs)
+        self._commands_taken: dict[str, tuple[str | None, str | None]] = {}  # by the message that they were in
+
+    def take_command(self, message: Message, speaker: Any) -> Message:
+        """What a person says without its "clear history", which is carried out before anybody answers."""
+        chat, text = self.groupchat, message.content
+        if not chat.enable_clear_history or speaker.human_input_mode == "NEVER" or not isinstance(text, str):
+            return message
+        command = manager.clear_command(text, chat.agent_names)
+        if command is None:
+            return message
+        self._commands_taken[message.id] = command[1], command[2]
+        rest = text[: command.start()].rstrip(), text[command.end() :].lstrip(" \t.,;:!")
+        return replace(message, content=" ".join(filter(None, rest)))
 
     def conversation_for(self, initiator: Any, clear_history: bool, max_turns: int | None) -> Conversation:
         """The group's conversation."""
         chat = self.groupchat
         if not chat.agents:
             raise ConfigError("a group chat needs agents")
+        group.GroupChat.check_names(chat)
         method = chat.speaker_selection_method
         if isinstance(method, str) and method.lower() == "auto" and not _has_model(self, chat):
             logger.warning("nobody in the group has a model that could select: its members take turns")
@@ -169,7 +206,9 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
 
     def rule_for(self, initiator: Participant, max_turns: int | None) -> manager.GroupRule:
         """Who speaks next."""
-        return _OldRule(self, initiator, max_turns)
+        rule = _OldRule(self, initiator, max_turns)
+        rule.commands_taken = self._commands_taken
+        return rule
 
     async def reply(self, turn: Turn) -> Reply:
         """The group's last word; nothing, which ends a chat, where nobody said anything."""
@@ -207,7 +246,22 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
         told = self.messages_from_string(messages) if isinstance(messages, str) else list(messages)
         named = [one if _has_speaker(one) else {**one, "name": self.name} for one in told]
         speaker, last = await super().a_resume(named, remove_termination_string, silent)
+        if self.is_termination_msg(last):
+            logger.warning("WARNING: the last message still ends the chat: %r", last["content"])
         return speaker, {**told[-1], "content": last["content"]}
+
+    def _without(self, message: dict[str, Any], ending: str | Callable[[str], str] | None) -> dict[str, Any]:
+        """The message without a text, wherever it is in it."""
+        content = message.get("content")
+        if isinstance(ending, str) and isinstance(content, str):
+            return {**message, "content": content.replace(ending, "")}
+        return super()._without(message, ending)
+
+    def _process_resume_termination(
+        self, remove_termination_string: str | Callable[[str], str] | None, messages: list[dict[str, Any]]
+    ) -> None:
+        """Takes what ends the chat out of the last of the messages."""
+        messages[-1] = self._without(messages[-1], remove_termination_string)
 
     def messages_to_string(self, messages: Sequence[Mapping[str, Any]] | None = None) -> str:
         """Messages as JSON text; the group's by default."""
@@ -239,6 +293,14 @@ class _Deputy(GroupChatManager):
         if other is not self._agent:
             self._agent._conversations[other] = conversation  # noqa: SLF001 - it stands for the agent
             other._conversations[self._agent] = conversation  # noqa: SLF001
+
+
+def _are_policies(transform: Any) -> bool:
+    from ...agents.context import ContextPolicy
+
+    return all(
+        isinstance(one, ContextPolicy) for one in (transform if isinstance(transform, list | tuple) else [transform])
+    )
 
 
 def _has_speaker(message: Mapping[str, Any]) -> bool:
