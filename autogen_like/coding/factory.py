@@ -55,12 +55,21 @@ def create(config: Mapping[str, Any] | Literal[False] | None) -> CodeExecutor | 
         return None
     if not isinstance(config, Mapping):
         raise ConfigError(f"code_execution_config must be False or a dict, not {config!r}")
-    unknown = sorted(set(config) - set(_KEYS))
-    if unknown:
-        raise ConfigError(f"code_execution_config has no setting {', '.join(unknown)}; it has {', '.join(_KEYS)}")
+    check_settings(config)
     if config.get("executor") is not None:
         return _chosen(config)
     return _legacy(config)
+
+
+def check_settings(config: Mapping[str, Any]) -> None:
+    """Checks that a ``code_execution_config`` has no settings but those that there are.
+
+    Raises:
+        ConfigError: If it has.
+    """
+    unknown = sorted(set(config) - set(_KEYS))
+    if unknown:
+        raise ConfigError(f"code_execution_config has no setting {', '.join(unknown)}; it has {', '.join(_KEYS)}")
 
 
 def _chosen(config: Mapping[str, Any]) -> CodeExecutor:

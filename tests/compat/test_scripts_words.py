@@ -133,7 +133,7 @@ def test_messages_that_name_nobody_are_resumed_as_the_managers() -> None:
     said = [{"role": "system", "content": "Begin."}, {"role": "assistant", "name": "coder", "content": "Done. STOP"}]
     speaker, last = manager.resume(said, remove_termination_string="STOP")
     assert speaker is coder
-    assert last == {**said[-1], "content": "Done."}
+    assert last == {**said[-1], "content": "Done. "}
     assert manager.groupchat.messages[0]["name"] == manager.name
     assert manager.resume(manager.messages_to_string(said))[1] == said[-1]
 
@@ -142,6 +142,37 @@ def test_the_old_configuration_says_whether_code_runs_in_docker(monkeypatch: pyt
     monkeypatch.setenv("AUTOGEN_USE_DOCKER", "False")
     assert UserProxyAgent("one", code_execution_config={})._code_execution_config == {"use_docker": False}
     assert UserProxyAgent("two", code_execution_config=False)._code_execution_config is False
+
+
+CODE = [{"role": "user", "content": "```python\nprint(1)\n```"}]
+
+
+@pytest.mark.parametrize("config", [{}, {"use_docker": True, "last_n_messages": 2}, {"use_docker": "python:3.12-slim"}])
+def test_docker_is_looked_for_when_there_is_code_and_code_is_run_nowhere_else(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.delenv("AUTOGEN_USE_DOCKER", raising=False)
+    monkeypatch.setattr("autogen_like.compat.code_utils.in_docker_container", lambda: True)  # where 0.2 asks no more
+    agent = UserProxyAgent("agent", human_input_mode="NEVER", code_execution_config=config)
+    assert agent.use_docker == config.get("use_docker", True)
+    agent.reset()
+    assert agent.generate_reply([{"role": "user", "content": "No code here."}]) == ""
+    with pytest.raises(ConfigError, match="no engine answers"):
+        agent.generate_code_execution_reply(CODE)
+
+
+def test_where_no_docker_can_be_an_agent_that_asks_for_it_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.delenv("AUTOGEN_USE_DOCKER", raising=False)
+    monkeypatch.setattr("autogen_like.compat.code_utils.in_docker_container", lambda: False)
+    with pytest.raises(RuntimeError, match="no engine answers"):
+        UserProxyAgent("agent", code_execution_config={})
+    with pytest.raises(ConfigError, match="work_dirs"):
+        UserProxyAgent("agent", code_execution_config={"work_dirs": "here", "use_docker": False})
+    monkeypatch.setenv("AUTOGEN_USE_DOCKER", "None")  # if there is one
+    agent = UserProxyAgent("agent", human_input_mode="NEVER", code_execution_config={"timeout": 30})
+    assert agent.generate_code_execution_reply(CODE)[1].endswith("Code output: \n1\n")
 
 
 def test_the_system_message_is_written_anew_before_each_reply() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 from ...agents import conversable
@@ -11,13 +12,14 @@ from ...agents.backends import CodeBackend
 from ...agents.chain import ChainMixin
 from ...coding.blocks import CodeBlock, CodeExtractor, MarkdownCodeExtractor
 from ...coding.executor import BlockingExecutorAdapter, CodeExecutor, CodeResult
-from ...coding.factory import create
+from ...coding.factory import check_settings, create
 from ...core.conversation import Turn
 from ...core.message import Message
 from ...core.protocols import Reply
 from ...core.run import Run
+from ...core.sync import in_worker
 from ...core.sync import run as run_sync
-from ..code_utils import decide_use_docker
+from ..code_utils import check_can_use_docker_or_throw, decide_use_docker, is_docker_running
 from ._letters import as_chat
 
 
@@ -46,6 +48,62 @@ class _OldForm:
     def restart(self) -> None:
         """Forgets what earlier blocks left behind."""
         self.executor.restart()
+
+
+class _InDocker:
+    """Docker for an older configuration: looked for, and its image fetched, when code is first to be run.
+
+    Args:
+        config: The configuration.
+    """
+
+    code_extractor = MarkdownCodeExtractor()
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self._made: CodeExecutor | None = None
+        self._making = Lock()
+
+    def _executor(self) -> CodeExecutor:
+        with self._making:
+            if self._made is None:
+                self._made = create(self._config)
+        assert self._made is not None  # noqa: S101 - a mapping always asks for one
+        return self._made
+
+    async def execute(
+        self, blocks: Sequence[CodeBlock], *, on_output: Callable[[str], None] | None = None
+    ) -> CodeResult:
+        """Runs blocks in order."""
+        executor = await in_worker(self._executor)  # an image may take minutes
+        return await executor.execute(blocks, on_output=on_output)
+
+    def execute_code_blocks(self, code_blocks: list[CodeBlock]) -> CodeResult:
+        """Runs blocks in order."""
+        return run_sync(self.execute(code_blocks))
+
+    def restart(self) -> None:
+        """Forgets what earlier blocks left behind."""
+        if self._made is not None:
+            self._made.restart()
+
+
+def when_needed(config: Any) -> Any:
+    """An older configuration whose Docker is looked for when code is first to be run; any other as it is.
+
+    Raises:
+        ConfigError: If it asks for Docker where there can be none; a `RuntimeError`, too.
+    """
+    if not isinstance(config, Mapping) or config.get("executor") is not None:
+        return config
+    check_settings(config)
+    docker: Any = decide_use_docker(config.get("use_docker"))
+    docker = is_docker_running() if docker is None else docker
+    check_can_use_docker_or_throw(bool(docker))
+    if not docker:
+        return {**config, "use_docker": False}
+    kept = {key: config[key] for key in ("last_n_messages",) if key in config}
+    return {"executor": _InDocker({**config, "use_docker": docker}), **kept}
 
 
 class _Overridden:
@@ -89,7 +147,7 @@ class CodeMixin(conversable.ConversableAgent):
 
     @_code_execution_config.setter
     def _code_execution_config(self, config: Mapping[str, Any] | bool) -> None:
-        self.code_executor = create(config or None) if isinstance(config, Mapping) and config else None
+        self.code_executor = create(when_needed(config)) if isinstance(config, Mapping) and config else None
         self._init_code(config)
 
     @property

@@ -27,7 +27,7 @@ from .._errors import cause_shown, raised_as
 from ..io import IOConsole, IOStream
 from ..io.base import StreamFile
 from ..oai.client import OpenAIWrapper
-from ._code import CodeMixin
+from ._code import CodeMixin, when_needed
 from ._letters import LettersMixin
 from ._private import PrivateNamesMixin
 from ._state import Update, checked
@@ -80,7 +80,7 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         self.context_variables: dict[str, Any] = {}
         super().__init__(
             name, system_message, is_termination_msg, max_consecutive_auto_reply, human_input_mode, function_map,
-            code_execution_config, llm_config, default_auto_reply, description, chat_messages, silent, **kwargs,
+            when_needed(code_execution_config), llm_config, default_auto_reply, description, chat_messages, silent, **kwargs,
         )  # fmt: skip
         self.reply_at_receive = defaultdict(bool, self.reply_at_receive)
         self._init_code(code_execution_config)
