@@ -123,8 +123,10 @@ def test_all_members_hear_the_message_that_ends_the_chat(sync: bool) -> None:
 
 
 def test_members_of_one_name_are_an_error() -> None:
+    group = GroupChat([agent("a"), agent("a"), agent("c")], [])
     with pytest.raises(AgentNameConflict, match="'a'"):
-        GroupChat([agent("a"), agent("a"), agent("c")], [])
+        group.agents[2].initiate_chat(GroupChatManager(group), message="Go", silent=True)
+    assert group.messages == []
 
 
 def test_summary_arguments_are_each_chats_own() -> None:

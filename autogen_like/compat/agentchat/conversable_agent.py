@@ -80,7 +80,8 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         self.context_variables: dict[str, Any] = {}
         super().__init__(
             name, system_message, is_termination_msg, max_consecutive_auto_reply, human_input_mode, function_map,
-            when_needed(code_execution_config), llm_config, default_auto_reply, description, chat_messages, silent, **kwargs,
+            when_needed(code_execution_config), llm_config, default_auto_reply, description, chat_messages, silent,
+            **kwargs,
         )  # fmt: skip
         self.reply_at_receive = defaultdict(bool, self.reply_at_receive)
         self._init_code(code_execution_config)
