@@ -174,6 +174,7 @@ if TYPE_CHECKING:
     from .models.config import filter_config as filter_config
     from .models.config import get_config_list as get_config_list
     from .models.fallback import Fallback as Fallback
+    from .models.kserve import KServeClient as KServeClient
     from .models.openai import OpenAIClient as OpenAIClient
     from .models.ratelimit import RateLimit as RateLimit
     from .models.retry import Retry as Retry
@@ -401,6 +402,7 @@ _MODULES = {
     "filter_config": "autogen_like.models.config",
     "get_config_list": "autogen_like.models.config",
     "Fallback": "autogen_like.models.fallback",
+    "KServeClient": "autogen_like.models.kserve",
     "OpenAIClient": "autogen_like.models.openai",
     "RateLimit": "autogen_like.models.ratelimit",
     "Retry": "autogen_like.models.retry",

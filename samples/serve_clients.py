@@ -1,4 +1,4 @@
-"""A local model as a server: our agents and the bare `openai` client ask the same one.
+"""A local model as a server: our agents, by OpenAI's interface and by KServe's, and the bare `openai` client ask it.
 
 python samples/serve_clients.py [--model NAME_OR_GGUF]
 
@@ -17,9 +17,9 @@ from autogen_like.serving import library
 from autogen_like.serving.server import ModelServer, ServerSettings
 
 
-def chat_of_agents(base_url: str, model: str) -> str:
+def chat_of_agents(**where: str) -> str:
     """Two agents whose model is the server's."""
-    llm_config = {"model": model, "base_url": base_url, "api_key": "none", "temperature": 0, "max_tokens": 40}
+    llm_config = {**where, "temperature": 0, "max_tokens": 40}
     teacher = AssistantAgent("teacher", "You are a teacher. Answer in one short sentence.", llm_config=llm_config)
     pupil = UserProxyAgent("pupil", human_input_mode="NEVER", code_execution_config=False)
     return pupil.initiate_chat(teacher, message="What is the capital of France?", max_turns=1).summary
@@ -45,11 +45,12 @@ def stream_of_openai(base_url: str, model: str) -> str:
 
 
 def main(source: str) -> tuple[str, str]:
-    """Serves a model and asks it in two ways."""
+    """Serves a model and asks it in three ways."""
     path = library.resolve(source.removeprefix("local:")).resolve()
     with ModelServer(path, ServerSettings(path.stem, port=0)) as server:
         print(f"{path.stem} answers at {server.base_url}\n")
-        by_agents = chat_of_agents(server.base_url, path.stem)
+        by_agents = chat_of_agents(model=path.stem, base_url=server.base_url, api_key="none")
+        chat_of_agents(model=path.stem, base_url=server.address, api_type="kserve", api_key="none")
         print("\nOpenAI's client: ", end="")
         return by_agents, stream_of_openai(server.base_url, path.stem)
 

@@ -87,7 +87,7 @@ class Assembly:
             if told("index"):
                 continue  # the second reply of several, which nobody waits for
             self.started = True
-            delta = told("delta")
+            delta = told("delta") or told("message")  # some endpoints send a whole reply as one event
             if delta:  # some endpoints leave it out of the last chunk
                 self._add_delta(delta, deltas)
             if told("finish_reason"):

@@ -12,7 +12,7 @@ from .adapters import adapt_params
 from .client import Choice, Delta, ModelRequest, ModelResponse
 from .structured import format_of_constraint, format_of_model, parse_reply, pydantic_model, unwrap_choice
 from .traits import Traits
-from .wire import Adapter, request_body
+from .wire import Adapter, messages_json, request_body
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -57,6 +57,10 @@ class Call:
         traits: What is known of the model.
         adapter: Rewrites the conversation, where the model needs that.
 
+    Attributes:
+        options: What is said of the HTTP request itself.
+        rest: What its body holds beside the conversation.
+
     Raises:
         ConfigError: If the request wants a form that the model is not known to keep to.
     """
@@ -88,16 +92,20 @@ class Call:
                 params.pop(key, None)
         if traits.adapters:
             adapt_params(params, traits.adapters, model)
-        self._rest = {"model": model, **params, **extra}
+        self.rest = {"model": model, **params, **extra}
 
     def body(self, *, stream: bool = False, usage: bool = False) -> bytes:
         """The request's body; `usage` asks for token counts at the end of a stream."""
-        rest = self._rest
+        rest = self.rest
         if stream:
             rest = {**rest, "stream": True}
             if usage:
                 rest["stream_options"] = {"include_usage": True}
         return request_body(self.request.messages, self.request.system, rest, self._adapter)
+
+    def messages(self) -> bytes:
+        """The conversation alone, as a JSON list."""
+        return messages_json(self.request.messages, self.request.system, self._adapter)
 
     def screen(self) -> Screen | None:
         """What stands between the reply's text and those who see it; None where they see it as it comes."""

@@ -237,6 +237,10 @@ def _innermost(entry: dict[str, Any], custom: Custom) -> tuple[ModelClient, int]
 
         options = {key: value for key, value in entry.items() if key not in OUR_KEYS and key != "model"}
         return LocalClient(model.removeprefix(_LOCAL), **options), 0
+    if str(entry.get("api_type")).lower() in ("kserve", "triton"):
+        from .kserve import KServeClient
+
+        return KServeClient(entry), DEFAULT_RETRIES
     return OpenAIClient(entry), DEFAULT_RETRIES
 
 

@@ -21,7 +21,8 @@ from .traits import is_openai
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-# Services that speak OpenAI's language themselves: address, and the variable that holds their key.
+# Services beside OpenAI and Azure: address, and the variable that holds their key. All but the last two (see
+# `autogen_like.models.kserve`) speak OpenAI's language themselves.
 SERVICES: dict[str, tuple[str, str]] = {
     "google": ("https://generativelanguage.googleapis.com/v1beta/openai/", "GEMINI_API_KEY"),
     "anthropic": ("https://api.anthropic.com/v1/", "ANTHROPIC_API_KEY"),
@@ -31,6 +32,8 @@ SERVICES: dict[str, tuple[str, str]] = {
     "cohere": ("https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
     "cerebras": ("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
     "ollama": ("http://localhost:11434/v1", "OLLAMA_API_KEY"),
+    "kserve": ("http://localhost:8000", "AUTOGEN_LIKE_API_KEY"),
+    "triton": ("http://localhost:8100", "AUTOGEN_LIKE_API_KEY"),
 }
 API_TYPES = ("openai", "azure", *SERVICES)
 # What OpenTelemetry calls them, where that is another name. Whoever else speaks OpenAI's language goes by it.

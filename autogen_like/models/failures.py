@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import email.utils
+import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +18,11 @@ from .sse import read_json
 _TRANSIENT = frozenset({408, 409, 425, 429})
 # Told with a status that usually passes, but these don't.
 _LASTING = frozenset({"insufficient_quota", "billing_hard_limit_reached", "invalid_api_key"})
+# Told by Triton with a status that doesn't.
+_PASSES = frozenset({"queue_full", "not_ready", "stopping", "unreachable"})
 _PASSING = "; this may pass: raise 'max_retries' in llm_config, or name another model in its 'config_list'"
 _NO_ENDPOINT = "is no chat-completions endpoint by its answer"
+_CODE = re.compile(r"(.+) \[([a-z_]+)\]", re.DOTALL)
 _BROKEN_OFF = frozenset({"ReadError", "RemoteProtocolError", "DecodingError"})
 _CURES = {
     401: "; check api_key in llm_config, or the environment's OPENAI_API_KEY",
@@ -94,9 +100,20 @@ def _named(error: BaseException) -> str:
 
 def _from_status(error: Any, where: Where) -> ModelError:
     body, status = error.body, int(error.status_code)
-    told = body.get("message") if isinstance(body, Mapping) else None
+    told, code = body.get("message") if isinstance(body, Mapping) else None, error.code
+    if isinstance(body, str):
+        told, code = _in_words(body)
     wait = retry_after(error.response.headers)
-    return _refused(str(told or error.message), where, status=status, code=error.code, retry_after=wait)
+    return _refused(str(told or error.message), where, status=status, code=code, retry_after=wait)
+
+
+def _in_words(text: str) -> tuple[str, str | None]:
+    """The message and the code in an error that is only a text, as KServe has it: a code is in brackets at its end."""
+    if text.startswith("data:"):  # Triton, where a stream was asked for
+        with suppress(ValueError, TypeError, KeyError):
+            text = str(json.loads(text[5:])["error"])
+    found = _CODE.fullmatch(text)
+    return (found[1], found[2]) if found else (text, None)
 
 
 def told_error(body: Mapping[str, Any], where: Where) -> ModelError | None:
@@ -108,7 +125,8 @@ def told_error(body: Mapping[str, Any], where: Where) -> ModelError | None:
     if not told:
         return None
     if not isinstance(told, Mapping):
-        return where.failed(f"told an error: {told}{_PASSING}", transient=True)
+        message, code = _in_words(str(told))
+        return _refused(message, where, status=None, code=code, inside=True)
     code = told.get("code") or told.get("type")
     status = code if isinstance(code, int) else int(code) if isinstance(code, str) and code.isdecimal() else None
     message = str(told.get("message") or told)
@@ -132,6 +150,7 @@ def _refused(
         transient = status in _TRANSIENT or status >= 500
     else:
         transient = "invalid" not in code
+    transient = transient or code in _PASSES
     if code in _LASTING:
         return where.failed(f"{what}; the account or its key must be mended", status=status, retry_after=retry_after)
     cure = _CURES.get(status or 0, _PASSING if transient else "")

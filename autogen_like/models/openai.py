@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
 
     from .failures import Where
+    from .reading import Unwrap
 
 # Keys of a configuration that are ours: everything else in it is a parameter of the request.
 OUR_KEYS = frozenset(
@@ -82,8 +83,10 @@ class OpenAIClient:
         self._adapter = message_adapter(self._traits.adapters, functions if adapter is None else (*functions, adapter))
         self._usage_in_stream = True
 
+    _unwrap: Unwrap | None = None  # what another protocol has around a completion
+
     def __repr__(self) -> str:
-        return f"OpenAIClient(model={self._model!r}, host={self._endpoint.host!r})"
+        return f"{type(self).__name__}(model={self._model!r}, host={self._endpoint.host!r})"
 
     def check(self) -> None:
         """Checks that there is a key; chats do so before the first message.
@@ -138,10 +141,12 @@ class OpenAIClient:
         call, where, whole = self._call(request), self._where(), Assembly()
         started = time.perf_counter()
         try:
-            answer = await client.post("/chat/completions", cast_to=Response, content=call.body(), options=call.options)
+            path, body = self._asked(call)
+            answer = await client.post(path, cast_to=Response, content=body, options=call.options)
         except OpenAIError as error:  # not as a cause: it holds the request, key and all
             raise model_error(error, where) from None
-        completion = read_completion(answer.content, answer.headers.get("content-type", ""), where)
+        content = answer.content if self._unwrap is None else self._unwrap(answer.content, where)
+        completion = read_completion(content, answer.headers.get("content-type", ""), where)
         take_whole(completion, whole, where)
         screen = call.screen()
         if screen is not None:
@@ -165,7 +170,7 @@ class OpenAIClient:
         try:
             async with (
                 await self._open(call, where) as answer,
-                aclosing(read_stream(answer.response, whole, where)) as pieces,
+                aclosing(read_stream(answer.response, whole, where, self._unwrap)) as pieces,
             ):
                 async for deltas in pieces:
                     for delta in deltas:
@@ -198,10 +203,11 @@ class OpenAIClient:
         client = self._endpoint.client()
 
         async def post(usage: bool) -> AsyncStream[ChatCompletionChunk]:
+            path, body = self._asked(call, stream=True, usage=usage)
             return await client.post(
-                "/chat/completions",
+                path,
                 cast_to=ChatCompletionChunk,
-                content=call.body(stream=True, usage=usage),
+                content=body,
                 options=call.options,
                 stream=True,
                 stream_cls=AsyncStream[ChatCompletionChunk],
@@ -218,6 +224,10 @@ class OpenAIClient:
             return await post(usage=False)
         except OpenAIError as error:
             raise model_error(error, where) from None
+
+    def _asked(self, call: Call, *, stream: bool = False, usage: bool = False) -> tuple[str, bytes]:
+        """Where a request is sent to, and its body."""
+        return "/chat/completions", call.body(stream=stream, usage=usage)
 
     def _call(self, request: ModelRequest) -> Call:
         return Call(request, self._model, self._defaults, self._traits, self._adapter)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from pydantic_core import from_json
 
@@ -27,6 +27,9 @@ from .sse import DONE, EventDecoder
 _DRAIN = 0.1  # seconds to wait for the end of an answer whose reply is whole, so that its connection can be used again
 _MALFORMED = (TypeError, AttributeError, KeyError, IndexError, ValueError)
 
+Unwrap: TypeAlias = Callable[[bytes, Where], bytes]
+"""Takes a completion, or a chunk of one, out of what another protocol has around it."""
+
 
 class Answer(Protocol):
     """What is used of the HTTP package's response."""
@@ -43,7 +46,9 @@ class Headers(Protocol):
     def get(self, key: str, default: str, /) -> str: ...
 
 
-async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGenerator[Sequence[Delta], None]:
+async def read_stream(
+    answer: Answer, whole: Assembly, where: Where, unwrap: Unwrap | None = None
+) -> AsyncGenerator[Sequence[Delta], None]:
     """The pieces of a reply as they arrive, those that arrive together at once. `whole` then has the reply.
 
     A reply is whole once its finish reason has come: what breaks after that only loses the count of its tokens.
@@ -52,6 +57,7 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
         answer: The HTTP answer.
         whole: Takes the chunks.
         where: Whom the request was for.
+        unwrap: Takes a chunk out of an event, where it isn't the event itself.
 
     Raises:
         ModelError: If the reply doesn't arrive whole.
@@ -59,7 +65,7 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
     kind = answer.headers.get("content-type", "")
     pieces = answer.aiter_bytes()
     if "json" in kind and "event-stream" not in kind:  # an endpoint that doesn't stream
-        yield await _read_unstreamed(pieces, kind, whole, where)
+        yield await _read_unstreamed(pieces, kind, whole, where, unwrap)
         return
     decoder = EventDecoder()
     events: bool | None = None
@@ -72,7 +78,7 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
                 events = events or False
                 continue
             events = True
-            deltas, done = _take(payloads, whole, where)
+            deltas, done = _take(payloads, whole, where, unwrap)
             if deltas:
                 yield deltas
             if done:
@@ -81,7 +87,7 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
         else:
             payloads = decoder.finish()
             events = True if payloads else events
-            deltas, done = _take(payloads, whole, where)
+            deltas, done = _take(payloads, whole, where, unwrap)
             if deltas:
                 yield deltas
     except broken as error:
@@ -91,12 +97,15 @@ async def read_stream(answer: Answer, whole: Assembly, where: Where) -> AsyncGen
         raise no_choice(where) if done else ended_early(where, kind, events=events)
 
 
-def _take(payloads: Sequence[bytes], whole: Assembly, where: Where) -> tuple[Sequence[Delta], bool]:
+def _take(
+    payloads: Sequence[bytes], whole: Assembly, where: Where, unwrap: Unwrap | None
+) -> tuple[Sequence[Delta], bool]:
     """The deltas in some events, and whether the last of all events was among them."""
     deltas: Sequence[Delta] = ()
-    for data in payloads:
-        if data.startswith(DONE):
+    for payload in payloads:
+        if payload.startswith(DONE):
             return deltas, True
+        data = payload if unwrap is None else unwrap(payload, where)
         try:
             chunk = from_json(data)
         except ValueError:  # the quick reader refuses half a surrogate pair, the other one doesn't
@@ -113,11 +122,15 @@ def _take(payloads: Sequence[bytes], whole: Assembly, where: Where) -> tuple[Seq
     return deltas, False
 
 
-async def _read_unstreamed(pieces: AsyncIterator[bytes], kind: str, whole: Assembly, where: Where) -> Sequence[Delta]:
+async def _read_unstreamed(
+    pieces: AsyncIterator[bytes], kind: str, whole: Assembly, where: Where, unwrap: Unwrap | None
+) -> Sequence[Delta]:
     try:
         content = b"".join([piece async for piece in pieces])
     except transport_errors() as error:
         raise model_error(error, where) from None
+    if unwrap is not None:
+        content = unwrap(content, where)
     return take_whole(read_completion(content, kind, where), whole, where)
 
 

@@ -38,13 +38,18 @@ def request_body(
     Raises:
         ConfigError: If something in it is not JSON.
     """
+    return b'{"messages":' + messages_json(messages, system, adapter) + b"," + to_json(rest)[1:]
+
+
+def messages_json(messages: Sequence[Mapping[str, Any]], system: str | None, adapter: Adapter | None = None) -> bytes:
+    """The conversation as a JSON list; see `request_body`."""
     if adapter is not None:
         head: tuple[Mapping[str, Any], ...] = ({"role": "system", "content": system},) if system is not None else ()
         messages, system = tuple(adapter((*head, *messages))), None
     parts = [part for message in messages if (part := encode_message(message))]
     if system is not None:
-        parts.insert(0, _dump({"role": "system", "content": system}))
-    return b'{"messages":[' + b",".join(parts) + b"]," + _dump(rest)[1:]
+        parts.insert(0, to_json({"role": "system", "content": system}))
+    return b"[" + b",".join(parts) + b"]"
 
 
 def encode_message(message: Mapping[str, Any]) -> bytes:
@@ -60,7 +65,7 @@ def encode_message(message: Mapping[str, Any]) -> bytes:
 
 
 def _encode(message: Mapping[str, Any]) -> bytes:
-    return b",".join(_dump(wire) for wire in wire_messages(message))
+    return b",".join(to_json(wire) for wire in wire_messages(message))
 
 
 def wire_messages(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -114,7 +119,12 @@ def clean_name(name: str) -> str:
     return _NOT_NAME.sub("_", name)[:64] or "_"
 
 
-def _dump(value: Any) -> bytes:
+def to_json(value: Any) -> bytes:
+    """A part of a request as JSON.
+
+    Raises:
+        ConfigError: If it can't be.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:

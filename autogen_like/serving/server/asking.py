@@ -116,6 +116,7 @@ def _chat(body: ChatBody, sampling: Sampling, stop: tuple[str, ...], settings: S
         max_tokens=_limit(body.max_completion_tokens or body.max_tokens, settings),
         stop=stop,
         logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+        owner=None if body.prompt_cache_key is None else (body.cache_salt or "", body.prompt_cache_key),
         salt=body.cache_salt or "",
         n=body.n or 1,
     )

@@ -49,9 +49,13 @@ class ApiError(AutogenLikeError):
         kind = _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
         return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
 
+    def line(self) -> str:
+        """The error in KServe's form, which has no place for a code: it goes behind the message."""
+        return f"{self} [{self.code}]" if self.code else str(self)
+
     def response(self, path: str) -> Response:
         """The answer, in the form that clients of this path know."""
-        body = {"error": str(self)} if path == "/v2" or path.startswith("/v2/") else self.body()
+        body = {"error": self.line()} if path == "/v2" or path.startswith("/v2/") else self.body()
         return JSONResponse(body, self.status, headers=self.headers)
 
 

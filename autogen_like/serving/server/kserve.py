@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from ..._version import __version__
 from .errors import ApiError, from_validation
-from .schema import ChatBody, CompletionBody
+from .schema import ChatBody, CompletionBody, StreamOptions
 from .service import Replies, Service
 from .tensors import HEADER_LENGTH, read_infer, write_infer
 from .wire import EventStream, dumps, parse_json, read_body, unless_left
@@ -133,19 +133,31 @@ async def generate(request: Request) -> Response:
 async def generate_stream(request: Request) -> Response:
     """``POST /v2/models/{model}/generate_stream``."""
     service = _service(request)
-    asked = service.ask(await _generate_body(request, service))
-    replies = await unless_left(request, service.begin(asked))
+    body = await _generate_body(request, service)
+    streamed = {"stream": True, "stream_options": StreamOptions(include_usage=True)}
+    replies = await unless_left(request, service.begin(service.ask(body.model_copy(update=streamed))))
     return EventStream(_events(replies, _head(service)), close=replies.aclose, left=service.client_left)
 
 
 async def _events(replies: Replies, head: Mapping[str, Any]) -> AsyncIterator[str]:
+    """The outputs of each piece; ``response`` is OpenAI's chunk, and the last one tells what the reply took."""
+    last: dict[str, Any] = {}
     try:
         async for piece in replies.pieces():
-            choice = piece["choices"][0]
-            text = choice["delta"].get("content") or "" if "delta" in choice else choice["text"]
-            yield dumps({**head, "text_output": text, "finish_reason": choice["finish_reason"] or ""})
+            if not piece["choices"]:
+                yield dumps({**head, **_outputs({**last, "usage": piece["usage"]})})
+            elif piece["choices"][0]["finish_reason"]:
+                last = piece
+            else:
+                yield dumps({**head, **_outputs(piece)})
     except ApiError as error:
-        yield dumps({"error": str(error)})
+        yield dumps({"error": error.line()})
+
+
+def _outputs(piece: Mapping[str, Any]) -> dict[str, str]:
+    choice = piece["choices"][0]
+    text = choice["delta"].get("content") or "" if "delta" in choice else choice["text"]
+    return {"text_output": text, "finish_reason": choice["finish_reason"] or "", "response": dumps(piece)}
 
 
 async def _generate_body(request: Request, service: Service) -> ChatBody | CompletionBody:

@@ -194,13 +194,13 @@ class ChatBody(_Body):
     response_format: Format | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
+    prompt_cache_key: str | None = Field(None, max_length=512)
 
     metadata: dict[str, str] | None = None
     store: bool | None = None
     service_tier: str | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
-    prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
     safety_identifier: str | None = None
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PACKAGES = ["nvidia-pytriton==0.7.0", "numpy<2"]
 STREAM = "_stream"
 _INPUTS = {"text_input": -1, "messages": 1, "options": 1}
+_OUTPUTS = ("text_output", "finish_reason", "response")
 _POLL_SECONDS = 0.2
 
 
@@ -87,8 +88,7 @@ def _config(address: str, served: str, *, streams: bool) -> str:
         f'  {{ name: "{name}" data_type: TYPE_STRING dims: [ {size} ] optional: true }}'
         for name, size in _INPUTS.items()
     )
-    names = ("text_output", "finish_reason") if streams else ("text_output", "finish_reason", "response")
-    outputs = ",\n".join(f'  {{ name: "{name}" data_type: TYPE_STRING dims: [ -1 ] }}' for name in names)
+    outputs = ",\n".join(f'  {{ name: "{name}" data_type: TYPE_STRING dims: [ -1 ] }}' for name in _OUTPUTS)
     parameters = "\n".join(
         f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}'
         for key, value in {"address": address, "served": served}.items()

@@ -16,11 +16,25 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _INPUTS = ("text_input", "messages", "options")
+_OUTPUTS = ("text_output", "finish_reason", "response")
 _LOOK_SECONDS = 0.1
 
 
 class Left(Exception):
     """The client wants no answer any more."""
+
+
+class Refused(ValueError):
+    """The server behind refuses.
+
+    Args:
+        text: What it says.
+        status: Its HTTP status.
+    """
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class TritonPythonModel:
@@ -62,9 +76,13 @@ class TritonPythonModel:
             if self._streams:
                 sender.send(flags=final)
         except Left:
-            sender.send(backend.InferenceResponse(error=backend.TritonError("cancelled")), flags=final)
+            told = backend.TritonError("cancelled", backend.TritonError.CANCELLED)
+            sender.send(backend.InferenceResponse(error=told), flags=final)
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-            sender.send(backend.InferenceResponse(error=backend.TritonError(str(error))), flags=final)
+            where = "" if isinstance(error, ValueError) else "the server behind Triton: "
+            code = "" if isinstance(error, ValueError) else " [unreachable]"
+            told = backend.TritonError(f"{where}{error}{code}", getattr(backend.TritonError, kind(error)))
+            sender.send(backend.InferenceResponse(error=told), flags=final)
         finally:
             self._working.discard(threading.current_thread())
 
@@ -79,6 +97,22 @@ class TritonPythonModel:
             yield from self._server.stream(inputs, parameters, sender.is_cancelled)
         else:
             yield self._server.infer(inputs, parameters, sender.is_cancelled)
+
+
+def kind(error: Exception) -> str:
+    """Triton's name for an error, which tells its clients whether another try can help.
+
+    Example:
+        >>> kind(Refused("too many requests", 429)), kind(Refused("no such option", 400)), kind(OSError("no route"))
+        ('UNAVAILABLE', 'INVALID_ARG', 'UNAVAILABLE')
+    """
+    if not isinstance(error, Refused):
+        return "INVALID_ARG" if isinstance(error, ValueError) else "UNAVAILABLE"
+    if error.status in (408, 429, 503):
+        return "UNAVAILABLE"
+    if error.status == http.client.NOT_FOUND:
+        return "NOT_FOUND"
+    return "INTERNAL" if error.status >= http.client.INTERNAL_SERVER_ERROR else "INVALID_ARG"
 
 
 class Server:
@@ -102,7 +136,7 @@ class Server:
 
         Raises:
             Left: If ``left()`` says that nobody wants them any more.
-            ValueError: If the server refuses.
+            Refused: If the server does.
         """
         tensors = [
             {"name": name, "shape": [len(texts)], "datatype": "BYTES", "data": texts} for name, texts in inputs.items()
@@ -121,7 +155,8 @@ class Server:
 
         Raises:
             Left: If ``left()`` says that nobody wants them any more.
-            ValueError: If the server refuses, or there is more than one prompt.
+            Refused: If the server does.
+            ValueError: If there is more than one prompt.
         """
         if any(len(texts) != 1 for texts in inputs.values()):
             raise ValueError("a stream takes one prompt: each input must have one element")
@@ -134,8 +169,8 @@ class Server:
                 if line.startswith(b"data: "):
                     piece = json.loads(line[6:])
                     if "error" in piece:
-                        raise ValueError(piece["error"])
-                    yield {"text_output": [piece["text_output"]], "finish_reason": [piece["finish_reason"]]}
+                        raise Refused(piece["error"], http.client.INTERNAL_SERVER_ERROR)
+                    yield {name: [piece[name]] for name in _OUTPUTS}
         finally:
             connection.close()  # frees the request's blocks, if it wasn't at its end
 
@@ -157,7 +192,7 @@ def _good(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
     response = connection.getresponse()
     if response.status != http.client.OK:
         text = response.read().decode("utf-8", "replace")
-        raise ValueError(json.loads(text)["error"] if text.startswith("{") else text)
+        raise Refused(json.loads(text)["error"] if text.startswith("{") else text, response.status)
     return response
 
 

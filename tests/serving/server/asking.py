@@ -19,6 +19,7 @@ from autogen_like.serving.server import ModelServer
 get = partial(httpx.get, timeout=60)
 post = partial(httpx.post, timeout=60)
 
+KEY = "sk-of-the-server-behind"
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 ASK: dict[str, Any] = {"model": "tiny", "messages": HELLO}
 CALC: Any = {
@@ -67,6 +68,22 @@ def connected(server: ModelServer) -> socket.socket:
     """A bare connection."""
     address = urlsplit(server.address)
     return socket.create_connection((address.hostname, address.port), timeout=60)
+
+
+def free_ports(count: int, *, adjacent: bool = False) -> list[int]:
+    """Ports that nobody listens on; by adjacent ones, one behind the other."""
+    while True:
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        ports = [one.getsockname()[1] for one in sockets]
+        for one in sockets:
+            one.close()
+        if not adjacent:
+            return ports
+        try:
+            socket.create_server(("127.0.0.1", ports[0] + 1)).close()
+        except OSError:
+            continue
+        return [ports[0], ports[0] + 1]
 
 
 def raw_request(body: dict[str, Any], path: str = "/v1/chat/completions") -> bytes:

@@ -12,8 +12,12 @@ import pytest
 from autogen_like.serving.chat_model import ChatModel
 from autogen_like.serving.engine import AsyncEngine, EngineConfig
 from autogen_like.serving.server import ModelServer, ServerSettings
+from autogen_like.serving.server.triton import TritonServer, install
 
 from ..support import random_engine, save_random_model
+from .asking import KEY, free_ports
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +56,26 @@ def smol(model_path: Path) -> Iterator[ModelServer]:
     """A server of the embedded model."""
     config = EngineConfig(dtype="float32", context=1024)
     with ModelServer(model_path, ServerSettings("smollm2-135m", port=0), config) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def behind(serve: Callable[..., ModelServer]) -> ModelServer:
+    """The server that Triton asks."""
+    return serve(api_key=KEY, max_reply_tokens=900)
+
+
+@pytest.fixture(scope="session")
+def folder() -> Path:
+    """The environment of Triton, which is fetched from PyPI once."""
+    return install(ROOT / ".cache" / "triton-server")
+
+
+@pytest.fixture(scope="session")
+def front(folder: Path, behind: ModelServer) -> Iterator[TritonServer]:
+    """NVIDIA's own Triton. Tests that want it are of one group, so that it starts once."""
+    http_port, grpc_port = free_ports(2)
+    with TritonServer(folder, behind.address, "tiny", api_key=KEY, http_port=http_port, grpc_port=grpc_port) as server:
         yield server
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,22 +22,6 @@ from autogen_like.models.config import client_from
 from .asking import get, post, until
 
 KEY = "sk-for-the-command-line"
-
-
-def free_ports(count: int, *, adjacent: bool = False) -> list[int]:
-    """Ports that nobody listens on; by adjacent ones, one behind the other."""
-    while True:
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-        ports = [one.getsockname()[1] for one in sockets]
-        for one in sockets:
-            one.close()
-        if not adjacent:
-            return ports
-        try:
-            socket.create_server(("127.0.0.1", ports[0] + 1)).close()
-        except OSError:
-            continue
-        return [ports[0], ports[0] + 1]
 
 
 class Command:

@@ -16,34 +16,15 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from autogen_like.core.errors import ConfigError, ModelError
-from autogen_like.serving.server import ModelServer
 from autogen_like.serving.server.triton import STREAM, TritonServer, install, write_repository
 from autogen_like.serving.server.triton_model import Left, Server
 
-from .asking import HELLO, get, nothing_held, numbers, post, until
+from .asking import HELLO, KEY, free_ports, get, nothing_held, numbers, post, until
 from .test_limits import Held
-from .test_serve_cli import Command, free_ports
+from .test_serve_cli import Command
 
-ROOT = Path(__file__).parents[3]
-KEY = "sk-of-the-server-behind"
+pytestmark = pytest.mark.xdist_group("triton")  # one server for all of them
 GRPC = Path(__file__).with_name("grpc_client.py")
-
-
-@pytest.fixture(scope="session")
-def folder() -> Path:
-    return install(ROOT / ".cache" / "triton-server")
-
-
-@pytest.fixture(scope="module")
-def behind(serve) -> ModelServer:
-    return serve(api_key=KEY, max_reply_tokens=900)
-
-
-@pytest.fixture(scope="module")
-def front(folder: Path, behind: ModelServer) -> Iterator[TritonServer]:
-    http_port, grpc_port = free_ports(2)
-    with TritonServer(folder, behind.address, "tiny", api_key=KEY, http_port=http_port, grpc_port=grpc_port) as server:
-        yield server
 
 
 @pytest.fixture
