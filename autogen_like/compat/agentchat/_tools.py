@@ -4,16 +4,76 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from ...agents import conversable
+from ...agents.agent import call
+from ...agents.backends import ToolBackend
+from ...core.message import ToolCall, ToolResult
+from ...core.protocols import Tool
 from ...core.sync import run as run_sync
+from ...core.sync import under_sync_face
+from ...tools.tool import FunctionTool
 from .._errors import raised_as
 from ._letters import unnamed
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _MethodTool:
+    """A function that is run by an agent's own ``execute_function``.
+
+    Args:
+        agent: The agent.
+        name: What is called.
+        tool: The function of that name, if the agent has one.
+    """
+
+    def __init__(self, agent: Any, name: str, tool: Tool | None) -> None:
+        self._agent, self._name, self._tool = agent, name, tool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tool, name)  # whether it needs approval, say
+
+    async def call(self, called: ToolCall) -> ToolResult:
+        """Runs it."""
+        kind = type(self._agent)
+        only_sync = kind.a_execute_function is ToolsMixin.a_execute_function
+        sync = kind.execute_function is not ToolsMixin.execute_function and (only_sync or under_sync_face())
+        method = self._agent.execute_function if sync else self._agent.a_execute_function
+        done, said = await call(method, {"name": self._name, "arguments": called.arguments})
+        return ToolResult(called.id, called.name, str(said["content"]), error=not done)
+
+
+class _ByMethod:
+    """An agent, as what runs its tools knows it, whose subclass runs functions in a way of its own.
+
+    Args:
+        agent: The agent.
+    """
+
+    def __init__(self, agent: Any) -> None:
+        self._agent = agent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)
+
+    @property
+    def tools(self) -> _ByMethod:
+        """Where its tools come from."""
+        return self
+
+    def schemas(self, conversation: str = "") -> Any:
+        """The tools on offer."""
+        return self._agent.tools.schemas(conversation)
+
+    def get(self, name: str, conversation: str = "") -> Any:
+        """The tool of a name; a function is run by the agent's method, also one that there isn't."""
+        found = self._agent.tools.get(name, conversation)
+        return _MethodTool(self._agent, name, found) if found is None or isinstance(found, FunctionTool) else found
 
 
 class ToolsMixin(conversable.ConversableAgent):
@@ -21,6 +81,15 @@ class ToolsMixin(conversable.ConversableAgent):
 
     _executed: dict[str, Callable[..., Any]]
     _function_style: set[str]
+
+    def _init_chain(self, agent: Any, last_n_messages: int | str) -> None:
+        super()._init_chain(agent, last_n_messages)
+        ours, kind = ToolsMixin, type(self)
+        if kind.execute_function is ours.execute_function and kind.a_execute_function is ours.a_execute_function:
+            return
+        runs = ToolBackend(_ByMethod(agent))
+        self._built_in = tuple(runs if isinstance(one, ToolBackend) else one for one in self._built_in)
+        self.backends = list(self._built_in)
 
     @property
     def function_map(self) -> dict[str, Callable[..., Any]]:
@@ -72,6 +141,17 @@ class ToolsMixin(conversable.ConversableAgent):
         wrapped: Any = awaited if inspect.iscoroutinefunction(func) else plain
         wrapped._origin = func  # noqa: SLF001 - the name that scripts look for
         return wrapped  # type: ignore[no-any-return]
+
+    def execute_function(self, func_call: Mapping[str, Any], verbose: bool = False) -> tuple[bool, dict[str, Any]]:
+        """Runs one call; override it, or `a_execute_function`, to run functions in another way, in chats too."""
+        return run_sync(super().a_execute_function(func_call))  # the class's own, whatever overrides the async form
+
+    @staticmethod
+    def _format_json_str(jstr: str) -> str:
+        """JSON without line breaks between its parts, and with those and tabs inside of strings escaped."""
+        parts = re.findall(r'"(?:[^"\\]|\\.)*"?|[^"]+', jstr, re.DOTALL)
+        escaped = str.maketrans({"\n": "\\n", "\t": "\\t"})
+        return "".join(one.translate(escaped) if one[0] == '"' else one.replace("\n", "") for one in parts)
 
     def register_for_llm(
         self, *, name: str | None = None, description: str | None = None, api_style: str = "tool"
