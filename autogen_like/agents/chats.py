@@ -152,9 +152,10 @@ class ChatsMixin(HistoryMixin):
             else:
                 conversation = _with_foreign(self, recipient, options)
             self._remember(recipient, conversation)
-            self.reply_at_receive[recipient] = True
+            answers = options.max_turns is None  # by itself, to what is sent after the chat
+            self.reply_at_receive[recipient] = answers
             if isinstance(recipient, ChatsMixin):
-                recipient.reply_at_receive[self] = True
+                recipient.reply_at_receive[self] = answers
             conversation.silent = bool(options.silent or self.silent)
             _check_models(run, (*conversation.participants, recipient))
             with conversation.held_by(run):

@@ -12,7 +12,7 @@ from ..core.run import Run
 from ..core.sync import run as run_sync
 from ..core.transcript import Transcript, View
 from .agent import as_participant
-from .pair import Pair
+from .pair import Answered, Pair
 
 
 class HistoryMixin:
@@ -159,8 +159,9 @@ class HistoryMixin:
         Args:
             message: A string or a chat dict.
             recipient: The other agent.
-            request_reply: Whether it should answer, which goes on until somebody ends it. By default it does if a chat
-                with it was begun before.
+            request_reply: Whether it should answer. What is answered then is answered in turn by whoever answers by
+                itself, which is what `reply_at_receive` says: both, if a chat without ``max_turns`` was begun before.
+                By default that is so of the first message, too.
             silent: Whether nothing is printed.
 
         Raises:
@@ -186,7 +187,7 @@ class HistoryMixin:
     ) -> None:
         async def main(run: Run[None]) -> None:
             if request_reply:
-                await chat.converse(run, message)
+                await chat.converse(run, message, stop=Answered(chat, _answers))
             else:
                 await chat.add(message, run)
 
@@ -215,6 +216,11 @@ class HistoryMixin:
     ) -> None:
         """Is told something by another agent; see `a_receive`."""
         run_sync(self.a_receive(message, sender, request_reply, silent))
+
+
+def _answers(participant: Any, other: Any) -> bool:
+    known = getattr(_plain(participant), "reply_at_receive", None)
+    return known is None or bool(known.get(_plain(other), False))  # who isn't one of ours decides when it is told
 
 
 def _plain(participant: Any) -> Any:

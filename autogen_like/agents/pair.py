@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
 from ..core.conversation import Conversation
 from ..core.message import Message
 from ..core.protocols import Participant, Reply
-from ..core.termination import StopReason
+from ..core.termination import Checker, Progress, StopCondition, StopReason
 
 
 def runs(participant: Any, message: Message) -> bool:
@@ -44,22 +44,58 @@ class Pair:
         """The one whom this one talks to."""
         return self.recipient if participant is self.initiator else self.initiator
 
-    async def next(self, conversation: Conversation) -> Participant | StopReason:
-        """The one who did not speak last, unless that one still has tools at work."""
-        messages = conversation.transcript.messages
+    def speaker_and_next(self, messages: Sequence[Message]) -> tuple[Participant, Participant]:
+        """Who spoke last, and whose turn it is: the other one's, unless that one still has tools at work.
+
+        Args:
+            messages: What was said.
+        """
         last = messages[-1]
         speaker = self.initiator if last.speaker == self.initiator.name else self.recipient
         other = self.other(speaker)
         if last.tool_calls:
             if runs(speaker, last) and not runs(other, last):
-                return speaker
+                return speaker, speaker
         elif last.tool_results and len(messages) > 1 and messages[-2].speaker == last.speaker:
+            return speaker, speaker
+        return speaker, other
+
+    async def next(self, conversation: Conversation) -> Participant | StopReason:
+        """The one who did not speak last, unless that one still has tools at work."""
+        speaker, other = self.speaker_and_next(conversation.transcript.messages)
+        if speaker is other:
             return speaker
         if speaker is self.recipient:
             self.turns += 1
             if self.max_turns is not None and self.turns >= self.max_turns:
                 return StopReason("max_turns", f"max_turns={self.max_turns}")
         return other
+
+
+class Answered(StopCondition):
+    """Ends a conversation that is had outside a chat where the one whose turn it is doesn't answer by itself.
+
+    Args:
+        conversation: The conversation.
+        answers: ``(agent, other)``: whether an agent answers whatever the other sends.
+    """
+
+    def __init__(self, conversation: Conversation, answers: Callable[[Participant, Participant], bool]) -> None:
+        self.conversation, self.answers = conversation, answers
+
+    def begin(self) -> Checker:
+        """A checker: the first message was asked to be answered."""
+
+        def check(progress: Progress) -> StopReason | None:
+            rule = self.conversation.rule
+            if progress.messages == 1 or not isinstance(rule, Pair):
+                return None
+            speaker, turn = rule.speaker_and_next(self.conversation.transcript.messages)
+            if turn is speaker or self.answers(turn, speaker):
+                return None
+            return StopReason("answered", f"{speaker.name} has answered", speaker.name)
+
+        return check
 
 
 class Asker:

@@ -131,6 +131,22 @@ def test_what_is_sent_outside_a_chat_is_kept_and_answered_on_request():
     assert [m["content"] for m in ada.chat_messages[bob]] == ["just so you know", "tell me", "first"]
 
 
+def test_what_is_answered_on_request_is_answered_in_turn_only_by_who_answers_by_itself():
+    ada, bob = bot("ada", "from ada"), bot("bob", "first", "second")
+    ada.send("tell me", bob, request_reply=True, silent=True)
+    assert [m["content"] for m in ada.chat_messages[bob]] == ["tell me", "first"]
+    ada.reply_at_receive[bob] = True
+    ada.send("more", bob, request_reply=True, silent=True)
+    assert [m["content"] for m in ada.chat_messages[bob]][2:] == ["more", "second", "from ada"]
+
+
+def test_a_chat_with_max_turns_leaves_nobody_answering_by_itself():
+    ada, bob = bot("ada"), bot("bob", "one", "two")
+    ada.initiate_chat(bob, message="hi", max_turns=1, silent=True)
+    ada.send("and?", bob, silent=True)
+    assert ada.last_message(bob)["content"] == "and?"
+
+
 async def test_the_receiver_decides_whether_it_answers():
     ada, bob = bot("ada"), bot("bob", "one", "two")
     ada.update_max_consecutive_auto_reply(0)
