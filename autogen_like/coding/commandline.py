@@ -259,6 +259,10 @@ class CommandLineCodeExecutor(ABC):
         required = [requirement for requirement, _ in self._functions.requirements]
         return await self._packages.folder(required, target=target, python=python)
 
+    def _path(self, code: str, language: str) -> PurePosixPath:
+        """Where a block is written: see `block_path`."""
+        return block_path(code, language)
+
     async def _run(self, block: CodeBlock, output: Output, files: list[str]) -> int:
         """Runs one block: its exit code. What it prints and the file it is written to are added to what is given."""
         language = _canonical(block.language)
@@ -269,7 +273,7 @@ class CommandLineCodeExecutor(ABC):
             return 1
         code: int | None = 0
         try:
-            path = block_path(block.code, language)
+            path = self._path(block.code, language)
             content = block.code.encode("utf-8", "replace")
             if runs:
                 command = (*self.commands[language], _argument(path))

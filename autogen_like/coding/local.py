@@ -19,7 +19,7 @@ from .output import Output
 from .private_folder import PrivateFolder
 from .process import CodeLimits, clean_environment, run_process
 from .requirements import Packages
-from .virtual_env import VirtualEnvironment, create_virtual_env
+from .virtual_env import VirtualEnvironment, create_virtual_env, placed
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -89,7 +89,7 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
             raise ConfigError("virtual_env and virtual_env_context are both given; leave one out")
         self._limits = limits or CodeLimits()
         self._env = dict(env or {})
-        self._venv = virtual_env_context
+        self._venv = placed(virtual_env_context) if virtual_env_context is not None else None
         self._venv_wanted = virtual_env
         self._import_path = ""
         self._private_folder = PrivateFolder(self)
@@ -111,7 +111,8 @@ class LocalCommandLineCodeExecutor(CommandLineCodeExecutor):
             folder.mkdir(parents=True, exist_ok=True)
         if self._venv_wanted and self._venv is None:
             own = self._private / f"venv-{secrets.token_hex(4)}"  # a new one, should the first be cancelled half made
-            self._venv = await in_worker(create_virtual_env, own if self._venv_wanted is True else self._venv_wanted)
+            wanted = own if self._venv_wanted is True else self._venv_wanted
+            self._venv = placed(await in_worker(create_virtual_env, wanted))
         packages = await self._package_folder(python=self._venv.env_exe if self._venv is not None else None)
         places = [packages] if packages else []
         if self.functions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,23 @@ class VirtualEnvironment(Protocol):
     def env_exe(self) -> str:
         """Its Python."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A virtual environment by absolute paths."""
+
+    bin_path: str
+    env_exe: str
+
+
+def placed(context: VirtualEnvironment) -> VirtualEnvironment:
+    """A virtual environment by absolute paths: code runs in another folder than the program.
+
+    Args:
+        context: The environment, whose paths may be relative to where the program is now.
+    """
+    return _Placed(str(Path(context.bin_path).absolute()), str(Path(context.env_exe).absolute()))
 
 
 def create_virtual_env(dir_path: str | Path, *, with_pip: bool = True) -> VirtualEnvironment:

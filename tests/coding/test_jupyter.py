@@ -173,7 +173,7 @@ def test_a_flood_of_messages_is_taken_in(fresh):
 
 def test_an_unknown_kernel_is_refused_with_those_that_are_there():
     before = kernel_folders()
-    with pytest.raises(ConfigError, match=r"there is no Jupyter kernel 'cobol' on this machine; installed: .*python3"):
+    with pytest.raises(ConfigError, match=r"Kernel 'cobol' is not installed on this machine; there are: .*python3"):
         JupyterCodeExecutor(kernel_name="cobol")
     assert kernel_folders() <= before
 

@@ -159,7 +159,7 @@ def test_no_kernel_is_left_on_the_server(server, tmp_path):
 
 
 def test_an_unknown_kernel_is_refused_with_those_that_the_server_has(server):
-    with pytest.raises(ConfigError, match="the Jupyter server has no kernel 'cobol'; it has python3"):
+    with pytest.raises(ConfigError, match="Kernel 'cobol' is not installed on the Jupyter server; it has python3"):
         JupyterCodeExecutor(server, "cobol")
 
 

@@ -50,7 +50,7 @@ def check_kernel(name: str) -> None:
         manager.get_kernel_spec(name)
     except NoSuchKernel:
         installed = ", ".join(sorted(manager.find_kernel_specs())) or "none: pip install ipykernel"
-        raise ConfigError(f"there is no Jupyter kernel {name!r} on this machine; installed: {installed}") from None
+        raise ConfigError(f"Kernel {name!r} is not installed on this machine; there are: {installed}") from None
 
 
 def _own(folder: Path) -> dict[str, str]:

@@ -54,7 +54,9 @@ async def check_server(info: JupyterConnectionInfo, name: str) -> None:
     specs = await _ask(info, "GET", "api/kernelspecs")
     names = sorted(specs.get("kernelspecs", {}))
     if name not in names:
-        raise ConfigError(f"the Jupyter server has no kernel {name!r}; it has {', '.join(names) or 'none'}")
+        raise ConfigError(
+            f"Kernel {name!r} is not installed on the Jupyter server; it has {', '.join(names) or 'none'}"
+        )
 
 
 async def _ask(info: JupyterConnectionInfo, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
