@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
@@ -97,7 +97,13 @@ class PrefixHint:
     Args:
         conversation: The conversation's id.
         agent: The agent's name.
+        life: Gives what is there until the conversation is dropped, or the agent forgets it; then None. Watch what it
+            gives with `weakref.finalize` to be told.
     """
 
     conversation: str
     agent: str
+    life: Callable[[], object | None] | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PrefixHint, (self.conversation, self.agent)  # the conversation lives here, not where a copy goes

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NoReturn, SupportsIndex, overload
+from weakref import ref
 
 from .errors import TranscriptError
 from .message import ChatMessage, Message, ToolCall, new_id
@@ -109,6 +110,12 @@ class View(list[ChatMessage]):
         return list, (list(self),)
 
 
+class Life:
+    """Lives as long as a participant's part in a conversation; who keeps something for that long watches it weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Transcript(Sequence[Message]):
     """An append-only log of messages.
 
@@ -123,12 +130,13 @@ class Transcript(Sequence[Message]):
         ['user']
     """
 
-    __slots__ = ("_views", "id", "messages")
+    __slots__ = ("_lives", "_views", "id", "messages")
 
     def __init__(self, messages: Iterable[Message] = (), *, id: str | None = None) -> None:  # noqa: A002
         self.id = id or new_id()
         self.messages: list[Message] = list(messages)
         self._views: dict[str | None, View] = {}
+        self._lives: dict[str, Life] = {}
 
     def append(self, message: Message) -> None:
         """Adds what was just said."""
@@ -144,6 +152,7 @@ class Transcript(Sequence[Message]):
         self.id = id
         self.messages[:] = messages
         self._views.clear()
+        self._lives.clear()
 
     @property
     def last(self) -> Message | None:
@@ -156,6 +165,18 @@ class Transcript(Sequence[Message]):
         if view is None:
             view = self._views[viewer] = View(self.messages, viewer)
         return view.sync()
+
+    def life(self, participant: str) -> ref[Life]:
+        """What ends when a participant's part does: with the transcript, or when the participant forgets."""
+        life = self._lives.get(participant)
+        if life is None:
+            life = self._lives[participant] = Life()
+        return ref(life)
+
+    def forget(self, participant: str, keep: int = 0) -> None:
+        """Lets a participant see only the last `keep` messages from now on; see `View.forget`."""
+        self.view(participant).forget(keep)
+        self._lives.pop(participant, None)
 
     def fork(self, at: int | None = None) -> Transcript:
         """A new transcript that shares the past and has its own future; what each viewer forgot stays forgotten.

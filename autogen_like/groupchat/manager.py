@@ -114,7 +114,7 @@ class GroupRule:
         only = [name for name in self._participants if wanted is not None and name.casefold() == wanted.casefold()]
         for name in only or [*self._participants, None]:
             # The message with the command itself is what they answer.
-            conversation.transcript.view(name).forget(int(keep or 0) + 1)
+            conversation.transcript.forget(name, int(keep or 0) + 1)
 
 
 def clear_command(text: str, names: Iterable[str]) -> re.Match[str] | None:

@@ -198,7 +198,9 @@ class SpeakerSelection:
         asked: list[Mapping[str, Any]] = []
         if prompt is not None:
             asked.append({"role": group.role_for_select_speaker_messages, "content": prompt})
-        prefix = PrefixHint(conversation.id, self._manager.name)  # the next selection begins like this one
+        manager = self._manager.name
+        life = conversation.transcript.life(manager)
+        prefix = PrefixHint(conversation.id, manager, life)  # the next selection begins like this one
         tries = 1 if constrained else 1 + group.max_retries_for_selecting_speaker
         for attempt in range(1, tries + 1):
             constraint = Choice(tuple(names)) if constrained else None

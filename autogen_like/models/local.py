@@ -11,9 +11,10 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from ..core.errors import ConfigError, MissingExtra, ModelError
+from ..core.protocols import PrefixHint
 from ..core.usage import Usage
 from ..serving.library import resolve
 from .client import Capabilities, Choice, Delta, JsonSchema, ModelRequest, ModelResponse, SampledTokens, StreamItem
@@ -39,6 +40,7 @@ _MEANINGLESS = ("user", "metadata", "store", "service_tier", "reasoning_effort",
 _KNOWN = frozenset((*_SAMPLING, *_OTHER, *_MEANINGLESS))
 
 _lock = threading.Lock()
+_staying: WeakKeyDictionary[EngineThread[ChatModel], set[PrefixHint]] = WeakKeyDictionary()
 _reading: WeakKeyDictionary[EngineThread[ChatModel], Readers] = WeakKeyDictionary()
 _shared: dict[tuple[Path, tuple[tuple[str, Any], ...]], EngineThread[ChatModel]] = {}
 
@@ -90,6 +92,9 @@ class LocalClient:
             self._path, {"dtype": dtype, "context": context_length, "cache_bytes": prefix_cache_bytes}
         )
 
+        with _lock:
+            self._stay = _staying.setdefault(self._thread, set())
+
     def __repr__(self) -> str:
         return f"LocalClient(model={self._name!r})"
 
@@ -124,6 +129,8 @@ class LocalClient:
 
         asked, form = _chat_request(request, {**self._params, **_checked(request.params)})
         asked = replace(asked, shared_first=self._shared_first)
+        if request.prefix is not None and request.prefix not in self._stay:
+            self._stays(request.prefix)
         async with aclosing(self._thread.stream(lambda model: model.chat(asked))) as items:
             async for item in items:
                 if isinstance(item, ChatReply):
@@ -136,6 +143,13 @@ class LocalClient:
 
     async def aclose(self) -> None:
         """Nothing is freed: other clients may use the same model. `unload` frees it."""
+
+    def _stays(self, hint: PrefixHint) -> None:
+        """Has an agent's prefix stay in memory until its conversation ends, and no longer."""
+        life = hint.life() if hint.life is not None else None
+        if life is not None:
+            self._stay.add(hint)
+            finalize(life, _left, self._thread, self._stay, hint).atexit = False
 
     def _prefill(self, asked: ChatRequest, reply: ChatReply) -> None:
         """Has the conversation's other agents read the reply when there is nothing else to do."""
@@ -161,6 +175,17 @@ class LocalClient:
             raw=reply,
             tokens=SampledTokens(*told) if told is not None else None,
         )
+
+
+def _left(thread: EngineThread[ChatModel], stay: set[PrefixHint], hint: PrefixHint) -> None:
+    """A conversation ended, or was forgotten. May be called wherever something is freed, so others do the work."""
+    stay.discard(hint)
+
+    def leave(model: ChatModel) -> None:
+        thread.cancel(("ahead", hint))
+        model.engine.leave(hint)
+
+    thread.tell(leave)
 
 
 def _read(ahead: ChatRequest, model: ChatModel) -> Iterator[None]:

@@ -104,7 +104,7 @@ class Ask:
             system or None,
             tools,
             params={} if state.temperature is None else {"temperature": state.temperature},
-            prefix=PrefixHint(at.conversation.id, at.speaker),
+            prefix=PrefixHint(at.conversation.id, at.speaker, at.conversation.transcript.life(at.speaker)),
         )
         client = with_cache(client, active_cache.get())
         response = await ask_model(client, request, at.run, at.conversation.id, at.speaker)

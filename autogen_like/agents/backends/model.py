@@ -101,7 +101,7 @@ class ModelBackend:
             system,
             tools,
             choice if tools else None,
-            prefix=PrefixHint(conversation, agent.name),
+            prefix=PrefixHint(conversation, agent.name, turn.transcript.life(agent.name)),
         )
         if context is None:
             response = await ask_model(client, request, turn.run, conversation, agent.name)

@@ -305,7 +305,7 @@ class Engine:
 
     def leave(self, owner: Hashable) -> None:
         """A conversation ended: its blocks stay no longer than others'."""
-        self.blocks.leave(owner)
+        self.scheduler.leave(owner)
 
     def clear(self) -> None:
         """Forgets all that was computed and that nobody uses."""

@@ -9,7 +9,7 @@ back, so each gets its turn.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
@@ -211,9 +211,16 @@ class Scheduler:
         rest = sequence.computed % BLOCK
         if self._reuse and rest:
             self._seal(sequence, sequence.computed // BLOCK, rest)
-        if self._reuse and sequence.request.owner is not None:
+        if self._reuse and sequence.request.owner is not None and not sequence.left:
             self.blocks.stay(sequence.request.owner, sequence.digests)
         self._free(sequence)
+
+    def leave(self, owner: Hashable) -> None:
+        """An owner's blocks stay no longer than others', nor will those of what it still has running."""
+        self.blocks.leave(owner)
+        for sequence in (*self.running, *self.waiting):
+            if sequence.request.owner == owner:
+                sequence.left = True
 
     def _seal(self, sequence: Running, place: int, count: int) -> None:
         parent = sequence.digests[-1] if place else self.blocks.root(sequence.request.salt)

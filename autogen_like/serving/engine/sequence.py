@@ -149,6 +149,7 @@ class Running:
         digests: Hashes of the full ones among them.
         memory: What the device holds for it.
         running: Whether it has a place in the batch.
+        left: Whether its owner's conversation has ended meanwhile.
         number: Its place in the order of arrival.
     """
 
@@ -168,6 +169,7 @@ class Running:
         self.constraint = None if request.constraint is None or request.idle else request.constraint()
         self.usage = StepUsage(len(self.tokens))
         self.running = False
+        self.left = False
         self.finished = False
         self._arrived = time.perf_counter()
         self._began: float | None = None

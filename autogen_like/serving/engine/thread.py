@@ -41,6 +41,13 @@ class _Unwatched(_Job[E, T]):
         pass
 
 
+class _Note(Generic[E]):
+    """Something short to do, that gives nothing."""
+
+    def __init__(self, work: Callable[[E], object]) -> None:
+        self.work = work
+
+
 class _Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -69,7 +76,7 @@ class EngineThread(Generic[E]):
         self._name = name
         self._engine: E | None = None
         self._lock = threading.Lock()
-        self._jobs: SimpleQueue[_Job[E, Any] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job[E, Any] | _Note[E] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._named: dict[Hashable, _Job[E, Any]] = {}
 
@@ -105,6 +112,15 @@ class EngineThread(Generic[E]):
         job = self._named[name] = _Unwatched(work, name)
         self._start()
         self._jobs.put(job)
+
+    def tell(self, work: Callable[[E], object]) -> None:
+        """Has the thread do something short, which can't fail, behind what it was given before.
+
+        Nothing is done where there is no engine. It takes no lock and waits for nothing: it may be called in any thread,
+        also by what the garbage collector frees.
+        """
+        if self._thread is not None:
+            self._jobs.put(_Note(work))
 
     def cancel(self, name: Hashable) -> bool:
         """Ends the stream of this name before its next item; False where there is none."""
@@ -144,6 +160,9 @@ class EngineThread(Generic[E]):
                 job = self._jobs.get()
                 if job is None:
                     open_ = False
+                elif isinstance(job, _Note):
+                    if self._engine is not None:
+                        job.work(self._engine)
                 elif job.cancelled.is_set():
                     job.put(_END)
                     self._forget(job)
