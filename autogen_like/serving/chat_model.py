@@ -188,10 +188,12 @@ class ChatModel:
         replies = [_Reply(_reading(request)) for _ in range(request.n)]
         for step in steps:
             reply = replies[step.index]
+            if step.logprob is not None:
+                reply.told.append(_logprob_dict(self.engine, step.logprob))
             shown = reply.take(step)
             yield from shown if not step.index else [replace(delta, reply=step.index) for delta in shown]
             if step.finish is not None and step.usage is not None:
-                for delta in reply.reading.finish():
+                for delta in reply.with_logprobs(reply.reading.finish()):
                     yield replace(delta, reply=step.index)
                 self._spoken.remember(request.owner, reply.reading, reply.text, reply.tokens)
                 yield self._whole(request, prompt, reply, step)
@@ -201,7 +203,7 @@ class ChatModel:
     def _whole(self, request: ChatRequest, prompt: Sequence[int], reply: _Reply, last: Step) -> ChatReply:
         told = sampled = None
         if request.logprobs is not None:
-            told = _logprobs_dict(self.engine, reply.logprobs)
+            told = {"content": reply.told}
             chosen = [*reply.logprobs, last.end] if last.end is not None else reply.logprobs
             ids, values = tuple(one.token for one in chosen), tuple(one.logprob for one in chosen)
             sampled = (tuple(prompt), ids, values, frozenset(self.engine.tokenizer.ends))
@@ -246,6 +248,8 @@ class _Reply:
         self.text = ""
         self.tokens: list[int] = []
         self.logprobs: list[TokenLogprob] = []
+        self.told: list[dict[str, Any]] = []  # the same in OpenAI's form
+        self._shown = 0
 
     def take(self, step: Step) -> tuple[ChatDelta, ...]:
         if step.token is not None:
@@ -253,7 +257,14 @@ class _Reply:
         if step.logprob is not None:
             self.logprobs.append(step.logprob)
         self.text += step.text
-        return self.reading.add(step.text) if step.text else ()
+        return self.with_logprobs(self.reading.add(step.text)) if step.text else ()
+
+    def with_logprobs(self, shown: tuple[ChatDelta, ...]) -> tuple[ChatDelta, ...]:
+        """What is shown, with the log-probabilities of all tokens since what was shown before."""
+        if not shown or self._shown == len(self.told):
+            return shown
+        new, self._shown = tuple(self.told[self._shown :]), len(self.told)
+        return (replace(shown[0], logprobs=new), *shown[1:])
 
 
 def _reading(request: ChatRequest) -> Reading:
@@ -293,14 +304,9 @@ def _names(tools: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(map(_name, tools))
 
 
-def _logprobs_dict(engine: Engine, told: Sequence[TokenLogprob]) -> dict[str, Any]:
+def _logprob_dict(engine: Engine, told: TokenLogprob) -> dict[str, Any]:
     def entry(token: int, logprob: float) -> dict[str, Any]:
         raw = engine.tokenizer.token_bytes(token)
         return {"token": raw.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(raw)}
 
-    return {
-        "content": [
-            {**entry(item.token, item.logprob), "top_logprobs": [entry(token, value) for token, value in item.top]}
-            for item in told
-        ]
-    }
+    return {**entry(told.token, told.logprob), "top_logprobs": [entry(token, value) for token, value in told.top]}

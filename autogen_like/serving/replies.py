@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ..core.message import ToolCall, new_id
 from .constrain.toolcalls import ToolCallStream
@@ -21,6 +21,7 @@ class ChatDelta:
         index: Which call it belongs to.
         name: The called tool, in the call's first piece.
         reply: Which of several replies to one request it belongs to.
+        logprobs: Log-probabilities of the tokens since the piece before, in OpenAI's form, where they were asked for.
     """
 
     text: str
@@ -28,6 +29,7 @@ class ChatDelta:
     index: int = 0
     name: str | None = None
     reply: int = 0
+    logprobs: tuple[dict[str, Any], ...] = ()
 
 
 class Reading(Protocol):

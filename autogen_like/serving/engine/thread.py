@@ -116,8 +116,8 @@ class EngineThread(Generic[E]):
     def tell(self, work: Callable[[E], object]) -> None:
         """Has the thread do something short, which can't fail, behind what it was given before.
 
-        Nothing is done where there is no engine. It takes no lock and waits for nothing: it may be called in any thread,
-        also by what the garbage collector frees.
+        Nothing is done where there is no engine. It takes no lock and waits for nothing: any thread may call it, also
+        while it collects garbage.
         """
         if self._thread is not None:
             self._jobs.put(_Note(work))

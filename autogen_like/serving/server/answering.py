@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..chat_model import ChatReply
@@ -76,7 +76,7 @@ class ChatAnswer(_Answer):
 
     def __init__(self, model: str, replies: int, *, usage: bool = False) -> None:
         super().__init__(model, "chat.completion.chunk", "chatcmpl", replies, usage=usage)
-        self._begun: set[int] = set()
+        self._told: dict[int, int] = {}  # log-probabilities that were sent, for each reply that has begun
 
     def whole(self, items: Iterable[tuple[int, Any]]) -> dict[str, Any]:
         """The whole answer."""
@@ -91,20 +91,23 @@ class ChatAnswer(_Answer):
     def pieces(self, place: int, item: ChatDelta | ChatReply) -> Iterator[dict[str, Any]]:
         """An item as chunks."""
         reply = item.reply if isinstance(item, ChatDelta) else item.index
-        if reply not in self._begun:
-            self._begun.add(reply)
+        if reply not in self._told:
+            self._told[reply] = 0
             yield self._chunk(reply, {"role": "assistant", "content": ""})
         if isinstance(item, ChatDelta):
             if item.text or item.name:
-                yield self._chunk(reply, _delta(item))
+                self._told[reply] += len(item.logprobs)
+                yield self._chunk(reply, _delta(item), logprobs=item.logprobs)
             return
         self._ended.append((place, item.usage))
-        yield self._chunk(reply, {}, item.finish_reason, item.logprobs)
+        rest = () if item.logprobs is None else item.logprobs["content"][self._told[reply] :]
+        yield self._chunk(reply, {}, item.finish_reason, rest)
 
     def _chunk(
-        self, reply: int, delta: dict[str, Any], finish: str | None = None, logprobs: dict[str, Any] | None = None
+        self, reply: int, delta: dict[str, Any], finish: str | None = None, logprobs: Sequence[dict[str, Any]] = ()
     ) -> dict[str, Any]:
-        return self._piece({"index": reply, "delta": delta, "logprobs": logprobs, "finish_reason": finish})
+        told = {"content": list(logprobs), "refusal": None} if logprobs else None
+        return self._piece({"index": reply, "delta": delta, "logprobs": told, "finish_reason": finish})
 
 
 def _choice(reply: ChatReply) -> dict[str, Any]:
@@ -117,7 +120,7 @@ def _choice(reply: ChatReply) -> dict[str, Any]:
     return {
         "index": reply.index,
         "message": message,
-        "logprobs": reply.logprobs,
+        "logprobs": None if reply.logprobs is None else {**reply.logprobs, "refusal": None},
         "finish_reason": reply.finish_reason,
     }
 

@@ -109,6 +109,44 @@ def test_log_probabilities_come_whole_and_streamed(client):
     assert [token.bytes for token in streamed] == [token.bytes for token in whole]
 
 
+def test_each_piece_of_a_stream_has_the_log_probabilities_of_its_tokens(smol_client):
+    settings = {"logprobs": True, "top_logprobs": 2, "temperature": 0, "max_tokens": 12, "model": "smollm2-135m"}
+    question = [{"role": "user", "content": "What is the capital of France?"}]
+    pieces = list(smol_client.chat.completions.create(messages=question, stream=True, **settings))
+    told = [piece.choices[0] for piece in pieces if piece.choices[0].logprobs]
+    assert len(told) == len([piece for piece in pieces if piece.choices[0].delta.content]) > 4
+    for choice in told:
+        assert "".join(token.token for token in choice.logprobs.content) == choice.delta.content
+        assert choice.logprobs.refusal is None
+    assert pieces[0].choices[0].logprobs is None
+    assert pieces[-1].choices[0].finish_reason == "stop"
+    assert pieces[-1].choices[0].logprobs is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tools": [CALC], "tool_choice": "required", "max_tokens": 300},
+        {"tools": [CALC], "max_tokens": 30},
+        {"n": 3, "temperature": 1.0, "seed": 5},
+        {"stop": ["\n", " "]},
+        {"response_format": {"type": "json_object"}, "max_tokens": 30},
+    ],
+    ids=["a call", "perhaps a call", "several", "a stop string", "a form"],
+)
+def test_no_log_probability_is_lost_or_told_twice(client, settings):
+    asked = {"logprobs": True, "max_tokens": 12, **settings}
+    whole = {choice.index: choice.logprobs.content for choice in chat(client, **asked).choices}
+    pieces: dict[int, list[Any]] = {index: [] for index in whole}
+    for piece in chat(client, stream=True, **asked):
+        for choice in piece.choices:
+            pieces[choice.index] += choice.logprobs.content if choice.logprobs else []
+    assert {index: [token.bytes for token in told] for index, told in pieces.items()} == {
+        index: [token.bytes for token in told] for index, told in whole.items()
+    }
+    assert all(whole.values())
+
+
 def test_json_fits_its_schema(client):
     schema = {
         "type": "object",
