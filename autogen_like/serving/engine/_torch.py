@@ -6,15 +6,17 @@ import os
 
 from ...core.errors import MissingExtra
 
-# The threads of a product wait for each other by spinning, unless they are told otherwise before torch is loaded. On a
-# machine with other work that makes decoding several times slower, since one that spins keeps another from its core; on
-# an idle one spinning is faster by some 40 %: see docs/local-model.md.
-_policy = os.environ.get("OMP_WAIT_POLICY")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# How often the threads of a product look whether the others are done before they sleep. Unless it is said when torch is
+# loaded they do so for milliseconds, and one that waits for so long keeps one that works from its core; this lasts as
+# long as what lies between two products. `threads` sees to it that decoding on a busy machine doesn't suffer.
+_SPINS = "3000"
+_said = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ)
+if not _said:
+    os.environ["GOMP_SPINCOUNT"] = _SPINS
 try:
     import torch as _torch  # noqa: F401
 except ImportError:
     raise MissingExtra("the local model engine", "local") from None
 finally:
-    if _policy is None:  # programs that this one starts are left alone
-        del os.environ["OMP_WAIT_POLICY"]
+    if not _said:  # programs that this one starts are left alone
+        del os.environ["GOMP_SPINCOUNT"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,9 +15,10 @@ from .checkpoint import Checkpoint, ModelConfig
 from .linear import Linear
 from .mirror import MirrorMemory
 from .ops import Ops, TorchOps
-from .packed import Packed4, Packed8, Plain8, fits4, pack8
+from .packed import MOST_ROWS, Packed4, Packed8, Plain8, fits4, pack8
 from .rope import Rope
 from .scheduler import Chunk, Memory
+from .threads import Threads
 
 
 class Model(Protocol):
@@ -107,6 +109,8 @@ class Decoder:
         self._head = Linear(head, packed=self._packed(checkpoint, [name], head))
         self._layers = [self._layer(checkpoint, weight, f"layers.{n}.") for n in range(self.config.layers)]
         self._rope = Rope(self.config, checkpoint.rope_factors(), dtype)
+        # The products in few bits give the same with any number of threads; others may not, to the last bit.
+        self._threads = [Threads() for _ in range(MOST_ROWS)] if self._packs else []
 
     def _layer(self, checkpoint: Checkpoint, weight: Callable[[str], Tensor], prefix: str) -> _Layer:
         config, names = self.config, checkpoint.names()
@@ -167,6 +171,11 @@ class Decoder:
         Returns:
             Logits in float32, ``[wanted rows, vocabulary]``.
         """
+        few = len(tokens) <= len(self._threads)
+        with self._threads[len(tokens) - 1] if few else nullcontext():
+            return self._logits(tokens, positions, attention, rows)
+
+    def _logits(self, tokens: Tensor, positions: Tensor, attention: Attention, rows: Tensor | None) -> Tensor:
         config, ops = self.config, self.ops
         turn = self._rope.turn(positions)
         hidden, residual = self._embed[tokens], None
