@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-from ..core.errors import ConfigError, ConversationError
+from ..core.errors import ConfigError, ConversationError, ModelError
 
 E = TypeVar("E", bound=Exception)
 
@@ -59,5 +59,35 @@ def cause_shown() -> Iterator[None]:
         yield
     except ConversationError as error:
         if isinstance(error.__cause__, Exception):
-            also(error, type(error.__cause__))
+            also(error, type(as_the_sdks(error.__cause__)))
         raise
+
+
+_BY_STATUS = {
+    400: "BadRequestError", 401: "AuthenticationError", 403: "PermissionDeniedError", 404: "NotFoundError",
+    409: "ConflictError", 422: "UnprocessableEntityError", 429: "RateLimitError",
+}  # fmt: skip
+
+
+def as_the_sdks(error: Exception) -> Exception:
+    """An endpoint's error as one of OpenAI's SDK, too, by its status; any other as it is.
+
+    Example:
+        >>> import openai
+        >>> isinstance(as_the_sdks(ModelError("too many", status=429)), openai.RateLimitError)
+        True
+    """
+    if not isinstance(error, ModelError):
+        return error
+    import openai
+
+    if error.status is None:
+        name = (
+            "APITimeoutError" if "timed out" in str(error) else "APIConnectionError" if error.transient else "APIError"
+        )
+    else:
+        name = "InternalServerError" if error.status >= 500 else _BY_STATUS.get(error.status, "APIStatusError")
+    also(error, getattr(openai, name))
+    known = {"message": str(error), "status_code": error.status, "code": None, "body": None, "request_id": None}
+    vars(error).update({key: value for key, value in known.items() if key not in vars(error)})
+    return error

@@ -12,6 +12,7 @@ from ..models.client import ModelClient, ModelRequest, ModelResponse, StreamItem
 from ..models.layer import Layer
 from . import runtime_logging
 from .logger.logger_utils import get_current_ts
+from .oai.client import OpenAIWrapper
 from .oai.completions import as_completion
 
 
@@ -51,9 +52,11 @@ class LoggedClient(Layer):
         asked: dict[str, Any] = {"messages": [*system, *map(dict, request.messages)], "model": self.model}
         if request.tools:
             asked["tools"] = list(request.tools)
-        runtime_logging.log_chat_completion(
-            uuid.uuid4(), id(self.client), id(self._agent), self._agent, asked, response, cached, cost, started
-        )
+        wrapper = self._agent.client
+        ids = id(self.client), id(wrapper)
+        if isinstance(wrapper, OpenAIWrapper):
+            ids = wrapper.client_id(getattr(response, "model", self.model)), wrapper.wrapper_id
+        runtime_logging.log_chat_completion(uuid.uuid4(), *ids, self._agent, asked, response, cached, cost, started)
 
 
 def log_received(agent: Any, sender: Any, message: Message | None) -> None:

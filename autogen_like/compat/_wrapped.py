@@ -1,4 +1,4 @@
-"""A client of 0.2's form, with ``create(messages=..., ...)``, as a `ModelClient`."""
+"""Clients of 0.2's form, with ``create(messages=..., ...)``, and agents that ask in a way of their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from ..core.sync import in_worker
 from ..core.usage import Usage
-from ..models.client import Capabilities, Delta, ModelRequest, ModelResponse, StreamItem
+from ..models.client import Capabilities, Delta, ModelClient, ModelRequest, ModelResponse, StreamItem
 from ..models.custom import message_parts
+from ..models.layer import Layer
 
 
 class WrappedClient:
@@ -25,8 +26,7 @@ class WrappedClient:
 
     async def complete(self, request: ModelRequest) -> ModelResponse:
         """One reply."""
-        system = [{"role": "system", "content": request.system}] if request.system is not None else []
-        config: dict[str, Any] = {"messages": [*system, *map(dict, request.messages)], **request.params}
+        config: dict[str, Any] = {"messages": _asked(request), **request.params}
         if request.tools:
             config["tools"] = list(request.tools)
         answer = await in_worker(self._wrapper.create, **config)
@@ -48,3 +48,39 @@ class WrappedClient:
 
     async def aclose(self) -> None:
         """Nothing is held open."""
+
+
+class MethodClient(Layer):
+    """The model of an agent that overrides ``_generate_oai_reply_from_client``: that method is asked.
+
+    What the method uses of ``agent.client`` counts as the agent's, and not as the chat's: how much it was isn't known.
+
+    Args:
+        client: The agent's model, for its name and what it can do.
+        agent: The agent.
+    """
+
+    def __init__(self, client: ModelClient, agent: Any) -> None:
+        super().__init__(client)
+        self._agent = agent
+
+    async def complete(self, request: ModelRequest) -> ModelResponse:
+        """One reply."""
+        agent = self._agent
+        said = await in_worker(
+            agent._generate_oai_reply_from_client,  # noqa: SLF001 - the name that it has in 0.2
+            llm_client=agent.client,
+            messages=_asked(request),
+            cache=agent.client_cache,
+        )
+        content, calls = message_parts("" if said is None else said)
+        return ModelResponse(content, calls, model=self.model)
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[StreamItem]:
+        """The whole reply as one piece."""
+        yield await self.complete(request)
+
+
+def _asked(request: ModelRequest) -> list[dict[str, Any]]:
+    system = [{"role": "system", "content": request.system}] if request.system is not None else []
+    return [*system, *map(dict, request.messages)]

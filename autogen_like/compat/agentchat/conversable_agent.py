@@ -89,6 +89,7 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         if isinstance(self.llm_config, Mapping):
             self._function_style.update(spec["name"] for spec in self.llm_config.get("functions") or ())
         if runtime_logging.logging_enabled():
+            self._as_wrapper()  # which is logged, too
             given = (llm_config, code_execution_config, system_message, human_input_mode, max_consecutive_auto_reply)
             runtime_logging.log_new_agent(self, {"name": name, **dict(zip(_GIVEN, given, strict=True))})
 
@@ -111,7 +112,13 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
     def model_client(self) -> ModelClient | None:
         """The model behind it."""
         client = super().model_client
-        if client is None or not runtime_logging.logging_enabled():
+        if client is None:
+            return None
+        if type(self)._generate_oai_reply_from_client is not _ask:  # noqa: SLF001 - its own class's
+            from .._wrapped import MethodClient
+
+            return MethodClient(client, self)
+        if not runtime_logging.logging_enabled():
             return client
         from .._logged import LoggedClient
 
@@ -120,11 +127,7 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
     @property
     def client(self) -> Any:
         """Its models as an `OpenAIWrapper`; None where it has none."""
-        if self._wrapper is None and isinstance(self.llm_config, Mapping):
-            settings = {key: value for key, value in self.llm_config.items() if key not in ("tools", "functions")}
-            self._wrapper = OpenAIWrapper(**settings)
-            self._wrapper.usage = self.usage
-        return self._wrapper
+        return self._as_wrapper()
 
     @client.setter
     def client(self, wrapper: Any) -> None:
@@ -132,6 +135,27 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
 
         self._wrapper = wrapper
         self._client = WrappedClient(wrapper) if wrapper is not None else None
+
+    def _as_wrapper(self) -> OpenAIWrapper | None:
+        if self._wrapper is None and isinstance(self.llm_config, Mapping):
+            settings = {key: value for key, value in self.llm_config.items() if key not in ("tools", "functions")}
+            self._wrapper = OpenAIWrapper(**settings)
+            self._wrapper.usage = self.usage
+        return self._wrapper
+
+    def _generate_oai_reply_from_client(self, llm_client: Any, messages: Sequence[Any], cache: Any) -> Any:
+        """What a model says: its text, a chat dict, or None; for subclasses to override.
+
+        Args:
+            llm_client: The agent's `client`.
+            messages: What it is asked, the system message first.
+            cache: The agent's `client_cache`.
+        """
+        config = self.llm_config if isinstance(self.llm_config, Mapping) else {}
+        offered = {key: config[key] for key in ("tools", "functions") if config.get(key)}
+        answer = llm_client.create(messages=messages, cache=cache, agent=self, **offered)
+        said = llm_client.extract_text_or_completion_object(answer)[0]
+        return said if said is None or isinstance(said, str | Mapping) else said.model_dump(exclude_none=True)
 
     def register_model_client(self, model_client_cls: type, **kwargs: Any) -> None:
         """Puts a model client of your own behind the config entries that name it."""
@@ -156,6 +180,12 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
             return super()._carrying(message, context)
         return {**message, "content": [{"type": "text", "text": addition}, *parts]}  # 0.2's way: before the parts
 
+    def _handle_carryover(self, message: Any, kwargs: Mapping[str, Any]) -> Any:
+        return self._carrying(message, kwargs)
+
+    def _process_carryover(self, content: str, kwargs: Mapping[str, Any]) -> str:
+        return content + carried(kwargs)
+
     # --- people and printing
 
     def get_human_input(self, prompt: str) -> str:
@@ -167,7 +197,10 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         if isinstance(stream, IOConsole):
             super()._print(run, recipient, silent)
         elif not (silent or self.silent or run.parent is not None):
-            run.subscribe(ConsolePrinter(StreamFile(stream), color=False), deltas=False)  # type: ignore[arg-type]
+            members = getattr(getattr(recipient, "groupchat", None), "agents", ())
+            pieces = any(_streams(one) for one in (self, recipient, *members))
+            printer = ConsolePrinter(StreamFile(stream), color=False, stream=pieces)  # type: ignore[arg-type]
+            run.subscribe(printer, deltas=pieces)
 
     # --- replying
 
@@ -202,5 +235,12 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         """What the hooks for the last message make of it."""
         return run_sync(self.a_process_last_received_message(messages))
 
+
+def _streams(agent: Any) -> bool:
+    config = getattr(agent, "llm_config", None)
+    return isinstance(config, Mapping) and bool(config.get("stream"))
+
+
+_ask = ConversableAgent._generate_oai_reply_from_client  # noqa: SLF001 - to tell overrides from it
 
 __all__ = ["AsyncInSyncChat", "ConversableAgent", "register_function"]

@@ -32,11 +32,9 @@ _CACHE = "0.2 kept replies in ./.cache under the seed 41; here there is no cache
 _READ_ONLY = "messages are read-only, since all who see them share them: make a copy, dict(message), and send that"
 _PRIVATE = frozenset(
     (
-        "_auto_select_speaker", "_create_internal_agents", "_format_json_str", "_generate_oai_reply_from_client",
-        "_get_chats_to_run", "_handle_carryover", "_prepare_chat", "_print_received_message", "_process_carryover",
-        "_process_resume_termination", "_process_speaker_selection_result",
-        "_raise_exception_on_async_reply_functions", "_reflection_with_llm", "_summary_from_nested_chats",
-        "_validate_speaker_name",
+        "_auto_select_speaker", "_create_internal_agents", "_get_chats_to_run", "_prepare_chat",
+        "_print_received_message", "_process_speaker_selection_result", "_raise_exception_on_async_reply_functions",
+        "_reflection_with_llm", "_summary_from_nested_chats", "_validate_speaker_name",
     )
 )  # fmt: skip
 _HISTORIES = ("chat_messages", "_oai_messages", "messages", "chat_history")

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, ModelError
 from ...core.sync import run as run_sync
 from ...core.usage import UsageLedger
 from ...models.cache import with_cache
@@ -14,12 +14,14 @@ from ...models.cache_stores import AbstractCache
 from ...models.client import ModelClient as Client
 from ...models.client import ModelRequest, ModelResponse
 from ...models.config import LLMConfig, client_from
-from ...models.custom import CustomModelClient as ModelClient
 from ...models.custom import activate
+from ...models.layer import streaming
 from .. import runtime_logging
-from .._errors import also
+from .._errors import also, as_the_sdks
+from ..io import IOStream
 from ..logger.logger_utils import get_current_ts
-from .completions import as_completion, texts_or_messages
+from .clients import ModelClient, OpenAIClient
+from .completions import as_completion, tallies, texts_or_messages, with_function_call
 
 TOOL_ENABLED = True
 LEGACY_DEFAULT_CACHE_SEED = 41
@@ -82,6 +84,18 @@ class OpenAIWrapper:
             self._clients = [None] * len(self._config_list)
         if runtime_logging.logging_enabled():
             runtime_logging.log_new_wrapper(self, {"config_list": list(config_list or ()), "base_config": base_config})
+            for index in range(len(self._clients)):
+                self._made(index)  # which is logged, too
+
+    @property
+    def wrapper_id(self) -> int:
+        """What it is called in the runtime log."""
+        return id(self)
+
+    def client_id(self, model: str) -> int:
+        """What the client of a model is called in the runtime log."""
+        names = [client.model for client in self._clients if client is not None]
+        return id(self._clients[names.index(model) if model in names else 0])
 
     # --- asking
 
@@ -124,7 +138,7 @@ class OpenAIWrapper:
             if answer.pass_filter or index == len(entries) - 1:
                 return answer
         if last is not None:
-            raise last
+            raise as_the_sdks(last)
         return answer
 
     def _client(self, index: int, entry: Mapping[str, Any], config: Mapping[str, Any]) -> Client:
@@ -158,7 +172,7 @@ class OpenAIWrapper:
         response: ModelResponse | None = None
         failed = ""
         try:
-            response = await client.complete(request)
+            response = await (_streamed(client, request) if config.get("stream") else client.complete(request))
         except Exception as error:
             failed = str(error)
             raise
@@ -167,6 +181,8 @@ class OpenAIWrapper:
                 self._log(config, client, request, response, failed, started)
         self.usage.add(response.model, response.usage, cached=response.cached)
         answer = as_completion(response)
+        if config.get("functions") and not config.get("tools"):
+            answer = with_function_call(answer)
         answer.cost = response.usage.cost
         answer.config_id = index
         answer.message_retrieval_function = texts_or_messages
@@ -270,14 +286,26 @@ class OpenAIWrapper:
         """What was used, with what a cache answered."""
         return self.usage.summary() if self.usage.total.requests else None
 
+    @total_usage_summary.setter
+    def total_usage_summary(self, summary: Mapping[str, Any] | None) -> None:
+        self._counted(summary, self.usage.summary(actual=True))
+
     @property
     def actual_usage_summary(self) -> dict[str, Any] | None:
         """What was used, without what a cache answered."""
         return self.usage.summary(actual=True) if self.usage.actual.requests else None
 
+    @actual_usage_summary.setter
+    def actual_usage_summary(self, summary: Mapping[str, Any] | None) -> None:
+        self._counted(self.usage.summary(), summary)
+
+    def _counted(self, total: Mapping[str, Any] | None, actual: Mapping[str, Any] | None) -> None:
+        self.usage.actual_by_model = tallies(actual)
+        self.usage.cached_by_model = tallies(total, less=actual)
+
     def clear_usage_summary(self) -> None:
         """Counts anew."""
-        self.usage = UsageLedger()
+        self._counted(None, None)  # in the same ledger, which may be an agent's
 
     def print_usage_summary(self, mode: str | Sequence[str] = ("actual", "total")) -> None:
         """Prints what was used.
@@ -295,4 +323,24 @@ class OpenAIWrapper:
         counted.print_usage_summary(mode)
 
 
-__all__ = ["LEGACY_CACHE_DIR", "LEGACY_DEFAULT_CACHE_SEED", "ModelClient", "OpenAIWrapper", "PlaceHolderClient"]
+async def _streamed(client: Client, request: ModelRequest) -> ModelResponse:
+    """A reply whose text goes to the default `IOStream` as it comes."""
+    stream = IOStream.get_default()
+    async with streaming(client, request) as items:
+        async for item in items:
+            if isinstance(item, ModelResponse):
+                stream.print("\n")
+                return item
+            if item.kind == "text":
+                stream.print(item.text, end="", flush=True)
+    raise ModelError(f"{client.model}'s stream ended without a response")
+
+
+__all__ = [
+    "LEGACY_CACHE_DIR",
+    "LEGACY_DEFAULT_CACHE_SEED",
+    "ModelClient",
+    "OpenAIClient",
+    "OpenAIWrapper",
+    "PlaceHolderClient",
+]

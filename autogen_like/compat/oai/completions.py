@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ...core.usage import Tally
 from ...models.client import ModelResponse
 
 
@@ -56,4 +58,39 @@ def texts_or_messages(response: Any) -> list[Any]:
             found.append(message)
         else:
             found.append(message.content)
+    return found
+
+
+def with_function_call(completion: Any) -> Any:
+    """A completion whose first tool call is a ``function_call``, as whoever offered ``functions`` expects it."""
+    found = completion.model_copy(deep=True)
+    for choice in found.choices:
+        if choice.message.tool_calls:
+            called = choice.message.tool_calls[0].function
+            choice.message = type(choice.message).model_validate(
+                {
+                    "role": "assistant",
+                    "content": choice.message.content,
+                    "function_call": {"name": called.name, "arguments": called.arguments},
+                }
+            )
+    return found
+
+
+def tallies(summary: Mapping[str, Any] | None, less: Mapping[str, Any] | None = None) -> dict[str, Tally]:
+    """A usage summary as sums by model, without what is in another.
+
+    Example:
+        >>> row = {"cost": 0.5, "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        >>> [tally.prompt_tokens for tally in tallies({"total_cost": 0.5, "gpt-4": row}).values()]
+        [10]
+    """
+    found = {}
+    for model, row in (summary or {}).items():
+        if model != "total_cost":
+            without = (less or {}).get(model, {})
+            names = ("prompt_tokens", "completion_tokens", "cost")
+            rest = [max(0, row.get(name, 0) - without.get(name, 0)) for name in names]
+            if any(rest):
+                found[model] = Tally.of([1, *rest, 0.0])
     return found

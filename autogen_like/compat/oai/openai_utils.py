@@ -66,7 +66,7 @@ def is_valid_api_key(api_key: str) -> bool:
         >>> is_valid_api_key("sk-proj-" + "a" * 40), is_valid_api_key("sk-short")
         (True, False)
     """
-    return re.fullmatch(r"sk-(?:[\w-]*-)?\w{32,}", api_key) is not None
+    return re.fullmatch(r"sk-(?:\w+(?:-+\w+)*-)?\w{32,}", api_key) is not None
 
 
 def config_list_from_json(
