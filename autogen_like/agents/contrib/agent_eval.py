@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
 
 from ...core.errors import ConfigError
 from ...core.sync import run as run_sync
@@ -62,12 +62,17 @@ class Criterion(BaseModel):
 
 
 class Task(BaseModel):
-    """What is to be done, and how it went once well and once not."""
+    """What is to be done, and how it went once well and once not; a response that is no text is kept as JSON."""
 
     name: str
     description: str
     successful_response: str
     failed_response: str
+
+    @field_validator("successful_response", "failed_response", mode="before")
+    @classmethod
+    def _as_text(cls, response: Any) -> str:
+        return response if isinstance(response, str) else json.dumps(response)
 
     def get_sys_message(self) -> str:
         """The task, as the critic is shown it."""

@@ -96,8 +96,27 @@ class ImageGeneration:
         Raises:
             ConfigError: If there is no model that could say whether one is wanted.
         """
-        client = model_of(agent, self.llm_config, "ImageGeneration")
-        agent.backends.insert(self.position, _ImageBackend(self, agent, client))
+        agent.backends.insert(self.position, _ImageBackend(self, agent, self.client_for(agent)))
+
+    def client_for(self, agent: Any) -> Any:  # a ModelClient, for any ConversableAgent
+        """The model that says whether an image is wanted.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        return model_of(agent, self.llm_config, "ImageGeneration")
+
+    async def prompt_of(self, text: str, agent: Any, client: Any) -> str | None:
+        """What is to be on the image that a message asks for; None where it asks for none.
+
+        Args:
+            text: The message.
+            agent: Whom it was sent to.
+            client: The model that says so.
+        """
+        asked = [{"role": "user", "content": f"<message>\n{text}\n</message>"}]
+        wanted = await ask_for(Wanted, client, asked, system=self.instructions, name=agent.name, usage=agent.usage)
+        return wanted.prompt.strip() if wanted.image and wanted.prompt.strip() else None
 
     async def image(self, prompt: str) -> Image:
         """An image, made or from the cache.
@@ -147,14 +166,10 @@ class _ImageBackend:
         last, agent, capability = turn.last, self._agent, self._capability
         if last is None or last.tool_calls or last.tool_results or not last.text.strip():
             return None
-        asked = [{"role": "user", "content": f"<message>\n{last.text}\n</message>"}]
-        wanted = await ask_for(
-            Wanted, self._client, asked, system=capability.instructions, name=agent.name, usage=agent.usage
-        )
-        if not wanted.image or not wanted.prompt.strip():
+        prompt = await capability.prompt_of(last.text, agent, self._client)
+        if prompt is None:
             return None
-        image = await capability.image(wanted.prompt)
-        return Message(agent.name, (Text(f"An image of: {wanted.prompt}\n"), image))
+        return Message(agent.name, (Text(f"An image of: {prompt}\n"), await capability.image(prompt)))
 
 
 class OpenAIImages:

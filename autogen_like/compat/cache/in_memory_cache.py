@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...models.cache_stores import MemoryStore
 from ._managed import Managed
 
@@ -10,7 +12,7 @@ class InMemoryCache(MemoryStore, Managed):
     """Values that end with the program.
 
     Args:
-        seed: Kept for AutoGen 0.2's scripts; each object is a cache of its own.
+        seed: Begins the keys.
 
     Example:
         >>> with InMemoryCache() as cache:
@@ -22,3 +24,14 @@ class InMemoryCache(MemoryStore, Managed):
     def __init__(self, seed: str | int = "") -> None:
         super().__init__()
         self._seed = str(seed)
+
+    def _prefixed_key(self, key: str) -> str:
+        return f"{self._seed}_{key}" if self._seed else key
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, or `default`."""
+        return super().get(self._prefixed_key(key), default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keeps a value."""
+        super().set(self._prefixed_key(key), value)

@@ -12,7 +12,11 @@ class RedisCache(RedisStore, Managed):
     Args:
         seed: Begins the keys.
         redis_url: The server.
+
+    Raises:
+        MissingExtra: If the package redis is not installed.
     """
 
     def __init__(self, seed: str | int, redis_url: str) -> None:
         super().__init__(seed, redis_url)
+        self.seed = seed

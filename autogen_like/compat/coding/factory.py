@@ -9,6 +9,8 @@ from ...coding.executor import CodeExecutor
 from ...coding.factory import create
 from ...core.errors import ConfigError
 
+_KNOWN = ("commandline-docker", "commandline-local", "docker", "ipython-embedded", "jupyter", "local")
+
 
 class CodeExecutorFactory:
     """Makes executors."""
@@ -20,6 +22,26 @@ class CodeExecutorFactory:
         Raises:
             ConfigError: If it names none.
         """
-        if not code_execution_config.get("executor"):
-            raise ConfigError("code_execution_config has no 'executor': name one, or give one")
-        return create(code_execution_config)  # type: ignore[return-value]  # it names one
+        chosen = code_execution_config.get("executor")
+        if not chosen or (isinstance(chosen, str) and chosen not in _KNOWN):
+            raise ConfigError(f"Unknown code executor {chosen or None}: give one, or name one of {', '.join(_KNOWN)}")
+        own = _own(chosen)
+        if own is None:
+            return create(code_execution_config)  # type: ignore[return-value]  # it names one
+        try:
+            return own(**(code_execution_config.get(chosen) or {}))  # type: ignore[no-any-return]
+        except TypeError as error:
+            raise ConfigError(f"code_execution_config[{chosen!r}]: {error}") from error
+
+
+def _own(chosen: Any) -> Any:
+    """This room's class for 0.2's names."""
+    if chosen == "commandline-local":
+        from .local_commandline_code_executor import LocalCommandLineCodeExecutor
+
+        return LocalCommandLineCodeExecutor
+    if chosen == "ipython-embedded":
+        from .jupyter.embedded_ipython_code_executor import EmbeddedIPythonCodeExecutor
+
+        return EmbeddedIPythonCodeExecutor
+    return None

@@ -32,6 +32,19 @@ class ServerConnection(Protocol):
         ...
 
 
+@runtime_checkable
+class WebSocketServer(Protocol):
+    """What is needed of a server."""
+
+    def serve_forever(self) -> None:
+        """Serves until it is shut down."""
+        ...
+
+    def shutdown(self) -> None:
+        """Ends."""
+        ...
+
+
 class IOWebsockets(IOStream):
     """A websocket as a stream: what is printed is sent, and answers are received.
 

@@ -105,7 +105,7 @@ class SqliteLogger(BaseLogger):
                 self._connection.execute(query, tuple(row.values()))
                 self._connection.commit()
         except sqlite3.Error as error:
-            _log.error(f"[sqlite logger]{error}: {query}")
+            _log.error(f"[sqlite logger]Error running query with query {query}: {error}")
 
     def log_chat_completion(
         self,
@@ -161,7 +161,7 @@ class SqliteLogger(BaseLogger):
         """A row of ``oai_wrappers``."""
         args = arguments_of(init_args)
         row = {"wrapper_id": id(wrapper), "session_id": self.session_id, "init_args": json_of(args)}
-        self._insert("oai_wrappers", {**row, "timestamp": get_current_ts()}, "INSERT OR REPLACE")
+        self._insert("oai_wrappers", {**row, "timestamp": get_current_ts()}, "INSERT OR IGNORE")
 
     def log_new_client(self, client: Any, wrapper: Any, init_args: Mapping[str, Any]) -> None:
         """A row of ``oai_clients``."""

@@ -37,6 +37,12 @@ PLACES = {
     "agent_eval.critic_agent": "CriticAgent",
     "agent_eval.subcritic_agent": "SubCriticAgent",
     "agent_eval.quantifier_agent": "QuantifierAgent",
+    "agent_optimizer": "AgentOptimizer",
+    "text_analyzer_agent": "TextAnalyzerAgent",
+    "graph_rag.document": "Document",
+    "graph_rag.graph_query_engine": "GraphQueryEngine",
+    "graph_rag.graph_rag_capability": "GraphRagCapability",
+    "vectordb.utils": "filter_results_by_distance",
 }
 
 

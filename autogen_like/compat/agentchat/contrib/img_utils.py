@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ....agents.contrib.images import image_bytes, kind_of, load_image, sources_in
@@ -31,14 +33,32 @@ def get_image_data(image_file: Any, use_b64: bool = True) -> Any:
     """The bytes of an image, or their base64.
 
     Args:
-        image_file: A path, an address, a data URI, or one of Pillow's.
+        image_file: A path, an address, a data URI, the base64 of an image, or one of Pillow's.
         use_b64: Whether it is to be base64.
 
     Raises:
         ConfigError: If there is no image there.
     """
-    data = image_bytes(load_image(image_file)) if isinstance(image_file, str) else _png(image_file)
+    data = _bytes_of(image_file.strip("\"'")) if isinstance(image_file, str) else _png(image_file)
     return b64encode(data or b"").decode() if use_b64 else data
+
+
+def _bytes_of(source: str) -> bytes | None:
+    if not source.startswith(("data:", "http:", "https:")) and not _is_file(source):
+        try:
+            data = b64decode(source, validate=True)
+        except NotBase64:
+            data = b""
+        if kind_of(data) is not None:
+            return data
+    return image_bytes(load_image(source))
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a null byte in it
+        return False
 
 
 def get_pil_image(image_file: Any) -> Any:
@@ -98,7 +118,7 @@ def gpt4v_formatter(prompt: str, img_format: str = "uri") -> list[Any]:
 def _formatted(source: str, form: str) -> Any:
     if form == "url":
         return source
-    return get_pil_image(source) if form == "pil" else load_image(source).url
+    return get_pil_image(source) if form == "pil" else convert_base64_to_data_uri(get_image_data(source))
 
 
 def llava_formatter(prompt: str, order_image_tokens: bool = False) -> tuple[str, list[str]]:

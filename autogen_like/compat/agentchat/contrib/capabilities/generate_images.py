@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .....agents.agent import call
 from .....agents.contrib import image_generation
 from .....agents.contrib.image_generation import ImageGenerator
 from .....core.errors import ConfigError
@@ -13,7 +14,28 @@ from .agent_capability import AgentCapability
 
 
 class ImageGeneration(image_generation.ImageGeneration, AgentCapability):
-    """`autogen_like.ImageGeneration` for scripts of AutoGen 0.2."""
+    """`autogen_like.ImageGeneration` for scripts of AutoGen 0.2.
+
+    A subclass that overrides both ``_should_generate_image(message)`` and ``_extract_prompt(message)`` decides by
+    itself, and needs no model.
+    """
+
+    _should_generate_image: Any = None
+    _extract_prompt: Any = None
+
+    @property
+    def _decides(self) -> bool:
+        return self._should_generate_image is not None and self._extract_prompt is not None
+
+    def client_for(self, agent: Any) -> Any:
+        """The model that says whether an image is wanted; None where a subclass says so."""
+        return None if self._decides else super().client_for(agent)
+
+    async def prompt_of(self, text: str, agent: Any, client: Any) -> str | None:
+        """What is to be on the image that a message asks for; None where it asks for none."""
+        if not self._decides:
+            return await super().prompt_of(text, agent, client)
+        return str(await call(self._extract_prompt, text)) if await call(self._should_generate_image, text) else None
 
 
 class DalleImageGenerator(image_generation.OpenAIImages):

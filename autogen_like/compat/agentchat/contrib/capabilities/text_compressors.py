@@ -21,6 +21,10 @@ class TextCompressor(Protocol):
         ...
 
 
+class _NoLLMLingua(ConfigError, ImportError):
+    """The package isn't installed."""
+
+
 class LLMLingua:
     """Compression by the package llmlingua, which downloads a model of its own.
 
@@ -29,7 +33,7 @@ class LLMLingua:
         structured_compression: Whether the text's own marks say what may be left out.
 
     Raises:
-        ConfigError: If the package is not installed.
+        ImportError: If the package is not installed; it is a `ConfigError`, too.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class LLMLingua:
         try:
             from llmlingua import PromptCompressor  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
-            raise ConfigError(
+            raise _NoLLMLingua(
                 "LLMLingua needs its package: pip install llmlingua; or give TextMessageCompressor a text_compressor="
             ) from None
         self._compressor = PromptCompressor(**(prompt_compressor_kwargs or {"use_llmlingua2": False}))

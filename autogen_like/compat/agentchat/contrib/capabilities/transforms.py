@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from .....core.errors import ConfigError
 from .....models.cache_stores import AbstractCache
+from ...._errors import raised_as
 from ._growing import GrowingList, GrowingSum
 from .text_compressors import LLMLingua, TextCompressor
 from .transforms_util import (
@@ -305,10 +306,13 @@ class TextMessageContentName:
         filter_dict: Mapping[str, Any] | None = None,
         exclude_filter: bool = True,
     ) -> None:
-        if position not in ("start", "end"):
-            raise ConfigError(f'position must be "start" or "end", not {position!r}')
-        if "{name}" not in format_string:
-            raise ConfigError(f"format_string must have {{name}} in it; it is {format_string!r}")
+        with raised_as(AssertionError):
+            if position not in ("start", "end"):
+                raise ConfigError(f'position must be "start" or "end", not {position!r}')
+            if "{name}" not in str(format_string):
+                raise ConfigError(f"format_string must be a text with {{name}} in it; it is {format_string!r}")
+            if not isinstance(deduplicate, bool):
+                raise ConfigError(f"deduplicate must be True or False, not {deduplicate!r}")
         self._at_start, self._format, self._once = position == "start", format_string, deduplicate
         self._filter, self._exclude = filter_dict, exclude_filter
         self._done = GrowingList(self._named)

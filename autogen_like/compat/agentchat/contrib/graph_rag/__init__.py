@@ -1,0 +1,1 @@
+"""``autogen.agentchat.contrib.graph_rag``."""
