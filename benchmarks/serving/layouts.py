@@ -7,11 +7,13 @@ Each case is asked in both layouts of the same model, in the middle of a recorde
 
 - likely: the mean log-probability of a token of what the agent really said next (its first 32 tokens), which is what
   the prompt is worth to the model; and the perplexity that it comes to.
+- alone: the share of answers to the same chats in which the agent speaks for itself, and not for another member, too.
+- own words: the share of these that don't repeat six words in a row of what the agent was told to be.
 - tool, call: the share of right tools and of right calls. A person asks one of the Berkeley Function Calling
   Leaderboard's questions ("multiple", Apache-2.0, read from its wheel) in the chat, and an agent with five tools must
   call one.
-- keyword: the share of answers that begin with the word that the agent's system message asks for.
-- alone: the share of answers in which the agent speaks for itself, and not for another member, too.
+- word: the share of agents that say their own word, of four, when they are asked for it. It stands in the agent's
+  system message; another member said its own just before. Chance gives 25.
 
 Shares have 95% Wilson intervals, differences a 95% bootstrap interval over the cases, which are the same in both.
 
@@ -51,7 +53,8 @@ from autogen_like.serving.engine import EngineConfig, GenerateRequest
 
 LAYOUTS = {"instructions first": False, "shared first": True}
 CUT, SPOKEN, TOGETHER, TOOLS = 400, 32, 4, 5
-WORDS = ("Okay", "Sure", "Well", "Listen")
+WORDS = ("apple", "river", "candle", "window")
+ROLE = "You are {}."
 
 
 @dataclass(frozen=True)
@@ -165,31 +168,30 @@ def call_cases(recorded: Sequence[Chat], cases: Sequence[Case], pool: Sequence[A
         )  # fmt: skip
 
 
-def word_cases(recorded: Sequence[Chat], count: int) -> Iterator[tuple[ChatRequest, str, set[str]]]:
-    """A question to an agent that is to begin with a word; the word, and the names of all others."""
+def word_cases(recorded: Sequence[Chat], count: int) -> Iterator[tuple[ChatRequest, str]]:
+    """A question to an agent that has a word of its own; and the word."""
     for number in range(count):
-        chat, word = recorded[number % len(recorded)], WORDS[number % len(WORDS)]
-        talk = chat.seen_by("Helper", 4 + number // len(recorded))
-        others = {message["name"] for message in talk} | {"Manager"}
-        question = "Helper, what should we do next?"
-        yield (
-            ChatRequest(
-                [*talk, {"role": "user", "name": "Manager", "content": question}],
-                system=f'You are the Helper. You must begin every answer with the word "{word}".',
-                speaker="Helper", max_tokens=32,
-            ),
-            word,
-            others,
-        )  # fmt: skip
+        chat = recorded[number % len(recorded)]
+        word, another = random.Random(number).sample(WORDS, 2)
+        talk = [
+            *chat.seen_by("Helper", 4),
+            {"role": "user", "name": "Guard", "content": f"I am the Guard. My word is {another}."},
+            {"role": "user", "name": "Manager", "content": "Helper, what is your word?"},
+        ]
+        system = f"You are the Helper. Your word is {word}. When you are asked for your word, answer with it."
+        yield ChatRequest(talk, system=system, speaker="Helper", choices=WORDS), word
 
 
-def begins_with(reply: ChatReply, word: str) -> bool:
-    return re.sub(r"\W+", " ", reply.content or "").strip().lower().startswith(word.lower())
-
-
-def speaks_alone(reply: ChatReply, others: Iterable[str]) -> bool:
-    text = reply.content or ""
+def speaks_alone(text: str, others: Iterable[str]) -> bool:
+    """Whether no line begins with somebody else's name."""
     return not any(re.search(rf"^\W*{re.escape(name)}\W*:", text, re.MULTILINE) for name in others)
+
+
+def in_own_words(text: str, instructions: str) -> bool:
+    """Whether no six words in a row are those of the instructions."""
+    words, told = (re.findall(r"\w+", one.lower()) for one in (text, instructions))
+    known = {tuple(told[place : place + 6]) for place in range(len(told) - 5)}
+    return not any(tuple(words[place : place + 6]) in known for place in range(len(words) - 5))
 
 
 # --- side by side
@@ -247,6 +249,15 @@ def measured(
     more, low, high = difference(one, other)
     print(f"{'likely (perplexity)':26}{cells}{f'{more:+.3f} ({low:+.3f} to {high:+.3f})':>26}{len(one):>7}", flush=True)
 
+    asked = [replace(ask, max_tokens=SPOKEN) for ask, _ in said]
+    replies = in_both(asked, lambda _, ask: answered(model, ask), "answers")
+    texts = [[reply.content or "" for reply in column] for column in replies]
+    names = [{str(one["name"]) for one in ask.messages} - {ask.speaker} for ask in asked]
+    print(share_line("alone", *([speaks_alone(*one) for one in zip(column, names, strict=True)] for column in texts)))
+    told = [f"{ask.system} {ROLE.format(ask.speaker)}" for ask in asked]
+    own = ([in_own_words(*one) for one in zip(column, told, strict=True)] for column in texts)
+    print(share_line("own words", *own), flush=True)
+
     cases = cases[:count]
     asked = list(call_cases(recorded, cases, pool))
     replies = in_both(asked, lambda _, ask: answered(model, ask), "calls")
@@ -262,15 +273,9 @@ def measured(
     print(share_line("call", *right), flush=True)
 
     words = list(word_cases(recorded, count))
-    replies = in_both([ask for ask, *_ in words], lambda _, ask: answered(model, ask), "keyword")
-    keyword = [
-        [begins_with(reply, word) for reply, (_, word, _) in zip(column, words, strict=True)] for column in replies
-    ]
-    alone = [
-        [speaks_alone(reply, others) for reply, (*_, others) in zip(column, words, strict=True)] for column in replies
-    ]
-    print(share_line("keyword", *keyword))
-    print(share_line("alone", *alone), flush=True)
+    replies = in_both([ask for ask, _ in words], lambda _, ask: answered(model, ask), "word")
+    print(share_line("word", *([one.content == word for one, (_, word) in zip(column, words, strict=True)]
+                               for column in replies)), flush=True)  # fmt: skip
 
 
 def main() -> int:

@@ -91,7 +91,7 @@ def test_both_layouts_are_measured_on_the_same_cases(data: Path) -> None:
     text = printed("layouts.py", data / "bfcl.whl", "--cases", 2, AUTOGEN_LIKE_DATA=str(data))
     _, head, *lines = text.splitlines()
     assert head.split("  ")[-1].strip() == "cases"
-    assert [line[:26].split()[0] for line in lines] == ["likely", "tool", "call", "keyword", "alone"]
+    assert [line[:26].split()[0] for line in lines] == ["likely", "alone", "own", "tool", "call", "word"]
     assert all(line.endswith(" 2") for line in lines)
     mean, perplexity = re.findall(r"-?[\d.]+", lines[0][26:48])
     assert float(mean) < 0
