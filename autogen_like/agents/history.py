@@ -104,7 +104,7 @@ class HistoryMixin:
         keep = nr_messages_to_preserve or 0
         for other, chat in self._conversations.items():
             if recipient is None or other is recipient:
-                chat.transcript.view(self.name).forget(keep)
+                chat.transcript.forget(self.name, keep)
 
     def forget(self, other: Any) -> None:
         """Drops the conversation with another agent, on both sides, and what was set for that agent.
