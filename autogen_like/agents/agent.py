@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from ..core.conversation import Turn
@@ -56,7 +56,7 @@ class ForeignAgent:
         if not isinstance(getattr(agent, "name", None), str):
             raise ConfigError(f"{agent!r} cannot take part in a chat: it needs a 'name' that is a string")
         methods = ("a_generate_reply", "generate_reply", "a_receive", "receive")
-        if not any(callable(getattr(agent, method, None)) for method in methods):
+        if not any(_method(agent, method) for method in methods):
             raise ConfigError(f"{agent!r} cannot take part in a chat: it has none of the methods {', '.join(methods)}")
         self.agent = agent
         self.name: str = agent.name
@@ -65,18 +65,25 @@ class ForeignAgent:
         """Asks the object for a reply; one that can only receive is told the message and says nothing."""
         messages, sender = turn.messages, turn.sender
         for method in ("a_generate_reply", "generate_reply"):
-            generate = getattr(self.agent, method, None)
-            if callable(generate):
+            generate = _method(self.agent, method)
+            if generate is not None:
                 turn.backend = method
                 return as_message(await call(generate, messages=messages, sender=sender), self.name)
         told = _told(messages[-1]) if messages else None
         for method in ("a_receive", "receive"):
-            receive = getattr(self.agent, method, None)
-            if callable(receive):
+            receive = _method(self.agent, method)
+            if receive is not None:
                 turn.backend = method
                 await call(receive, told, sender, request_reply=False)
                 break
         return None
+
+
+def _method(agent: Any, name: str) -> Callable[..., Any] | None:
+    """A method of an object; None where it only has it from the protocol, whose methods do nothing."""
+    found = getattr(agent, name, None)
+    only_declared = getattr(found, "__func__", None) is getattr(Agent, name, agent)
+    return found if callable(found) and not only_declared else None
 
 
 def _told(message: Mapping[str, Any]) -> dict[str, Any]:

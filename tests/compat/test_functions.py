@@ -1,4 +1,4 @@
-"""Functions run in an agent's own way: subclasses that override ``execute_function``."""
+"""Functions: run in an agent's own way, only described, answered to whoever can only listen; and what texts hold."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import autogen_like.compat as autogen
 from autogen_like import Handoff
 from autogen_like.compat import ConversableAgent
 
@@ -75,6 +76,58 @@ def test_what_is_no_function_is_run_as_ever() -> None:
     agent = Counting("agent", tools=[Handoff("bob")])
     assert "bob" in answer(agent, "transfer_to_bob")["content"]
     assert agent.ran == []
+
+
+def test_what_is_only_described_is_listed_until_it_is_removed() -> None:
+    agent = ConversableAgent("agent", llm_config={"model": "gpt-4", "functions": []})
+    agent.update_function_signature({"name": "greet", "description": "Greets.", "parameters": {}}, is_remove=False)
+    assert [one["name"] for one in agent.llm_config["functions"]] == ["greet"]
+    agent.update_function_signature("greet", is_remove=True)
+    assert not agent.llm_config.get("functions")
+
+
+class Fake(autogen.Agent):
+    """Has only what it says here; the protocol that it names has more."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    @property
+    def name(self) -> str:
+        return "fake"
+
+    @property
+    def description(self) -> str:
+        return "Listens."
+
+    async def a_receive(self, message: Any, sender: Any, request_reply: Any = None, silent: bool = False) -> None:
+        self.heard.append(message)
+
+
+async def test_who_names_the_protocol_has_only_its_own_methods() -> None:
+    fake = Fake()
+    agent = ConversableAgent("agent", human_input_mode="NEVER", function_map={"echo": echo})
+    await agent.a_receive(calling("echo"), fake, request_reply=True, silent=True)
+    (heard,) = fake.heard
+    assert heard == {
+        "role": "tool",
+        "content": "x",
+        "tool_responses": [{"tool_call_id": "echo", "role": "tool", "content": "x"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes"),
+    [
+        ("<img https://example.org/a=b.png>", {"src": "https://example.org/a=b.png"}),
+        ("<img url='https://example.org/?a=b c'>", {"url": "https://example.org/?a=b c"}),
+        ('<img a.png width=100 alt="a = b">', {"src": "a.png", "width": "100", "alt": "a = b"}),
+        ("<img text='Ada's engine' detail='low'/>", {"text": "Ada's engine", "detail": "low"}),
+    ],
+)
+def test_tags_in_texts_have_attributes(text: str, attributes: dict[str, str]) -> None:
+    (found,) = autogen.agentchat.utils.parse_tags_from_content("img", [{"type": "text", "text": f"See {text}!"}])
+    assert found["attr"] == attributes
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,7 @@ class ToolsMixin(conversable.ConversableAgent):
             listed = self.llm_config.pop("tools")
             retired = [one["function"] for one in listed if one["function"]["name"] in self._function_style]
             kept = [one for one in listed if one["function"]["name"] not in self._function_style]
+            self.llm_config.pop("functions", None)
             self.llm_config.update({key: value for key, value in (("functions", retired), ("tools", kept)) if value})
 
     async def a_generate_tool_calls_reply(self, messages: Any = None, sender: Any = None, config: Any = None) -> Any:

@@ -33,15 +33,14 @@ def parse_tags_from_content(tag: str, content: str | Sequence[Mapping[str, Any] 
     ]
 
 
+# A name at the beginning or after a space, so that an address may have "=" in it; a quote ends before a space only.
+_NAMED = re.compile(r"""(?:^|(?<=\s))([A-Za-z][\w-]*)\s*=\s*(?:"(.*?)"|'(.*?)'|(\S+))(?=\s|$)""")
+
+
 def _attributes(text: str) -> dict[str, str]:
-    attributes: dict[str, str] = {}
-    named = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
-    rest = named.sub("", text)
-    for name, double, single, bare in named.findall(text):
-        attributes[name] = double or single or bare
-    if rest.strip():
-        attributes = {"src": rest.strip().strip("\"'"), **attributes}
-    return attributes
+    attributes = {name: double or single or bare for name, double, single, bare in _NAMED.findall(text)}
+    rest = _NAMED.sub("", text).strip()
+    return {"src": rest.strip("\"'"), **attributes} if rest else attributes
 
 
 __all__ = ["consolidate_chat_info", "gather_usage_summary", "parse_tags_from_content"]
