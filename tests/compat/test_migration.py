@@ -83,6 +83,9 @@ def test_what_is_not_here_is_told_with_its_reason() -> None:
     assert any("retired" in text for text in missing)
     assert any("autogen has no Nothing" in text for text in missing)
     assert "base_url" in rewritten("import autogen.oai.gemini")[1][1].text
+    for module in ("web_surfer", "captainagent", "vectordb.chromadb", "llamaindex_conversable_agent"):
+        (told,) = (one for one in rewritten(f"import autogen.agentchat.contrib.{module}")[1] if one.kind == "missing")
+        assert "here: " in told.text
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,43 @@ def test_what_behaves_differently_is_told_with_its_line(line: str) -> None:
     ],
 )
 def test_what_is_the_same_is_not_told(line: str) -> None:
+    assert kinds(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "word"),
+    [
+        ("MathUserProxyAgent('m')", "missing", "code_execution_config"),
+        ("MathUserProxyAgent('m', code_execution_config={'executor': e})", "differs", "query="),
+        ("RetrieveUserProxyAgent('r', code_execution_config=False)", "differs", "embedding_function"),
+        ("RetrieveUserProxyAgent('r', retrieve_config={'vector_db': 'chroma'})", "missing", "pgvector"),
+        ("RetrieveUserProxyAgent('r', retrieve_config={'client': chroma})", "missing", "db_config"),
+        ("RetrieveUserProxyAgent('r', retrieve_config={'embedding_model': 'm'})", "differs", "words"),
+        ("create_vector_db_from_dir('docs', client=chroma)", "differs", "VectorDB"),
+        ("query_vector_db(['x'], embedding_model='m')", "missing", "embedding_function"),
+        ("VectorDBFactory.create_vector_db('qdrant')", "missing", "pgvector"),
+        ("Teachability()", "differs", "SQLite"),
+        ("VisionCapability(config)", "differs", "image_folders"),
+        ("MultimodalConversableAgent('eye')", "differs", "first speaker"),
+        ("AgentBuilder()", "differs", "code_execution_config"),
+        ("AgentOptimizer(3, config)", "differs", "Docker"),
+    ],
+)
+def test_what_contrib_agents_do_differently_is_told(line: str, kind: str, word: str) -> None:
+    assert any(found.kind == kind and word in found.text for found in differences(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RetrieveUserProxyAgent('r', code_execution_config=False, retrieve_config=settings)",
+        "RetrieveUserProxyAgent('r', code_execution_config=False, retrieve_config={'embedding_function': f})",
+        "MultimodalConversableAgent('eye', image_folders=['.'])",
+        "VectorDBFactory.create_vector_db('pgvector')",
+        "AgentOptimizer(3, config, executor='local')",
+    ],
+)
+def test_what_contrib_agents_do_as_before_is_not_told(line: str) -> None:
     assert kinds(line) == []
 
 

@@ -117,3 +117,10 @@ def test_a_retrieving_agent_says_how_much_fits_and_where_it_looks() -> None:
     agent = RetrieveUserProxyAgent("asker", human_input_mode="NEVER", retrieve_config={"chunk_token_size": 2000})
     assert agent._docs_path is None
     assert agent.get_max_tokens("gpt-4") == 8192
+
+
+def test_old_settings_are_told_of_and_a_client_of_chroma_is_refused() -> None:
+    with pytest.warns(UserWarning, match="by their words"):
+        RetrieveUserProxyAgent("asker", retrieve_config={"embedding_model": "all-mpnet-base-v2", "extra_docs": True})
+    with pytest.raises(ConfigError, match="'client'"):
+        RetrieveUserProxyAgent("asker", retrieve_config={"client": object()})

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
+from .contrib import contrib
+from .nodes import Finding, called, constant, differs, entries_of, is_open, keywords_of
 from .source import parsed
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """Something to know about a line.
-
-    Args:
-        line: The line, from 1.
-        kind: "rewritten", "differs" (it works, in another way), or "missing" (it doesn't work).
-        text: What, and why.
-    """
-
-    line: int
-    kind: Literal["rewritten", "differs", "missing"]
-    text: str
-
 
 _DOCKER = (
     "code is run in Docker, which must be there; its files are copied to work_dir at the end, where 0.2 mounted it"
@@ -58,89 +42,54 @@ def differences(source: str) -> list[Finding]:
     return sorted(found.values())
 
 
-def _differs(node: ast.AST, text: str) -> Finding:
-    return Finding(getattr(node, "lineno", 1), "differs", text)
-
-
-def _called(node: ast.AST) -> str:
-    if not isinstance(node, ast.Call):
-        return ""
-    function = node.func
-    return (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
-
-
-def _keywords(node: ast.AST) -> dict[str, ast.expr]:
-    return {one.arg: one.value for one in node.keywords if one.arg} if isinstance(node, ast.Call) else {}
-
-
-def _open(node: ast.AST) -> bool:
-    """Whether a call has arguments that can't be seen: ``**settings``."""
-    return isinstance(node, ast.Call) and any(one.arg is None for one in node.keywords)
-
-
-def _entries(node: ast.AST | None) -> dict[str, ast.expr]:
-    """The entries of a dict as it is written: ``{...}`` or ``dict(...)``."""
-    if isinstance(node, ast.Call) and _called(node) == "dict":
-        return _keywords(node)
-    if not isinstance(node, ast.Dict):
-        return {}
-    pairs = zip(node.keys, node.values, strict=True)
-    return {key.value: value for key, value in pairs if isinstance(key, ast.Constant) and isinstance(key.value, str)}
-
-
-def _constant(node: ast.expr | None) -> object:
-    return node.value if isinstance(node, ast.Constant) else ...
-
-
 def _code(node: ast.AST) -> Iterator[Finding]:
-    keywords = _keywords(node)
-    if _called(node).endswith("UserProxyAgent") and "code_execution_config" not in keywords and not _open(node):
-        yield _differs(
+    keywords = keywords_of(node)
+    agent = called(node).endswith("UserProxyAgent") and called(node) != "MathUserProxyAgent"
+    if agent and "code_execution_config" not in keywords and not is_open(node):
+        yield differs(
             node,
             "0.2 ran the code of this agent in Docker by default; here it runs none unless it is asked to: "
             "code_execution_config={} for Docker, {'executor': 'local'} for this machine, unprotected",
         )
     config = keywords.get("code_execution_config")
     if isinstance(config, ast.Dict):
-        entries = _entries(config)
-        if "executor" not in entries and _constant(entries.get("use_docker")) is not False:
-            yield _differs(config, _DOCKER)
-    if _called(node) in ("LocalCommandLineCodeExecutor", "LocalCommandlineCodeExecutor") and "work_dir" not in keywords:
-        yield _differs(node, "without work_dir code runs in a folder of its own that goes away; in 0.2 in this one")
-    if _called(node) == "DockerCommandLineCodeExecutor" and "work_dir" in keywords:
-        yield _differs(node, "work_dir isn't mounted: files are copied there at the end; bind_dir mounts a folder")
+        entries = entries_of(config)
+        if "executor" not in entries and constant(entries.get("use_docker")) is not False:
+            yield differs(config, _DOCKER)
+    if called(node) in ("LocalCommandLineCodeExecutor", "LocalCommandlineCodeExecutor") and "work_dir" not in keywords:
+        yield differs(node, "without work_dir code runs in a folder of its own that goes away; in 0.2 in this one")
+    if called(node) == "DockerCommandLineCodeExecutor" and "work_dir" in keywords:
+        yield differs(node, "work_dir isn't mounted: files are copied there at the end; bind_dir mounts a folder")
 
 
 def _cache(node: ast.AST) -> Iterator[Finding]:
-    entries = _entries(node)
+    entries = entries_of(node)
     if "config_list" in entries and not {"cache_seed", "cache"} & set(entries):
-        yield _differs(node, _CACHE)
-    config = _keywords(node).get("llm_config")
-    inner = _entries(config)
+        yield differs(node, _CACHE)
+    config = keywords_of(node).get("llm_config")
+    inner = entries_of(config)
     if inner and config is not None and not {"cache_seed", "cache", "config_list"} & set(inner):
-        yield _differs(config, _CACHE)
-    if _called(node) == "OpenAIWrapper" and not {"cache_seed", "cache"} & set(_keywords(node)) and not _open(node):
-        yield _differs(node, _CACHE)
-    for where in (entries, _keywords(node)):
+        yield differs(config, _CACHE)
+    if called(node) == "OpenAIWrapper" and not {"cache_seed", "cache"} & set(keywords_of(node)) and not is_open(node):
+        yield differs(node, _CACHE)
+    for where in (entries, keywords_of(node)):
         seed = where.get("cache_seed")
-        if seed is not None and _constant(seed) is not None:
-            yield _differs(seed, "replies that 0.2 has cached are not read (they are pickles): the first run asks anew")
+        if seed is not None and constant(seed) is not None:
+            yield differs(seed, "replies that 0.2 has cached are not read (they are pickles): the first run asks anew")
 
 
 def _chats(node: ast.AST) -> Iterator[Finding]:
-    called, keywords = _called(node), _keywords(node)
-    if called in ("a_initiate_chat", "a_initiate_chats", "a_generate_reply"):
-        yield _differs(node, "async chats count each reply once, ask a person once and run sync hooks; 0.2's didn't")
-    if called in ("initiate_chat", "a_initiate_chat") and "max_turns" in keywords:
-        yield _differs(node, "where the recipient has nothing to say the chat ends; in 0.2 the sender answered itself")
-    if called == "GroupChat" and _constant(keywords.get("enable_clear_history")) is True:
-        yield _differs(node, '"clear history" is obeyed when a person says it, and stays in what they said')
-    if called == "GroupChat" and "admin_name" in keywords:
-        yield _differs(node, "Ctrl-C ends the group's chat, and doesn't hand over to admin_name")
-    if called in ("register_for_execution", "register_function") or "function_map" in keywords:
-        yield _differs(
+    name, keywords = called(node), keywords_of(node)
+    if name in ("a_initiate_chat", "a_initiate_chats", "a_generate_reply"):
+        yield differs(node, "async chats count each reply once, ask a person once and run sync hooks; 0.2's didn't")
+    if name in ("initiate_chat", "a_initiate_chat") and "max_turns" in keywords:
+        yield differs(node, "where the recipient has nothing to say the chat ends; in 0.2 the sender answered itself")
+    if name == "GroupChat" and constant(keywords.get("enable_clear_history")) is True:
+        yield differs(node, '"clear history" is obeyed when a person says it, and stays in what they said')
+    if name == "GroupChat" and "admin_name" in keywords:
+        yield differs(node, "Ctrl-C ends the group's chat, and doesn't hand over to admin_name")
+    if name in ("register_for_execution", "register_function") or "function_map" in keywords:
+        yield differs(
             node, "arguments are checked and converted after the type hints; errors begin with their type, as "
             "'Error: ValueError: ...'",
         )  # fmt: skip
@@ -148,31 +97,33 @@ def _chats(node: ast.AST) -> Iterator[Finding]:
 
 def _messages(node: ast.AST) -> Iterator[Finding]:
     edits = ("append", "insert", "pop", "clear", "extend", "remove")
-    if _called(node) in edits and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+    if called(node) in edits and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         owner = node.func.value
         if isinstance(owner, ast.Subscript):
             owner = owner.value
         if isinstance(owner, ast.Attribute) and owner.attr in _HISTORIES:
-            yield _differs(node, _READ_ONLY)
+            yield differs(node, _READ_ONLY)
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
     for target in targets:
         inner = target.value if isinstance(target, ast.Subscript) else None
         if isinstance(inner, ast.Subscript) and isinstance(inner.value, ast.Attribute | ast.Subscript):
             root = inner.value.value if isinstance(inner.value, ast.Subscript) else inner.value
             if isinstance(root, ast.Attribute) and root.attr in _HISTORIES:
-                yield _differs(node, _READ_ONLY)
+                yield differs(node, _READ_ONLY)
 
 
 def _names(node: ast.AST) -> Iterator[Finding]:
     if isinstance(node, ast.Attribute):
         if node.attr == "cost" and isinstance(node.ctx, ast.Load):
-            yield _differs(node, "the cost is that of this chat with all nested in it; 0.2's was of the agents' lives")
+            yield differs(node, "the cost is that of this chat with all nested in it; 0.2's was of the agents' lives")
         if node.attr in _PRIVATE:
             yield Finding(node.lineno, "missing", f"{node.attr} was private to 0.2's agents and has no counterpart")
         if node.attr == "cosmos_db":
             yield Finding(node.lineno, "missing", "there is no cache in Cosmos DB: use Redis or a folder")
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("autogen."):
-        yield _differs(node, "a module's name in a string isn't rewritten: if it is to be imported, or patched, do so")
+        yield differs(node, "a module's name in a string isn't rewritten: if it is to be imported, or patched, do so")
 
 
-_RULES: tuple[Callable[[ast.AST], Iterator[Finding]], ...] = (_code, _cache, _chats, _messages, _names)
+_RULES: tuple[Callable[[ast.AST], Iterator[Finding]], ...] = (_code, _cache, _chats, _messages, _names, contrib)
+
+__all__ = ["Finding", "differences"]

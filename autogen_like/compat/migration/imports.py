@@ -16,8 +16,21 @@ _LEFT_OUT = {
     "gpt_assistant_agent": "the Assistants API was retired by OpenAI",
     "kubernetes": "code is run by this machine, Docker or Jupyter",
     "cosmos_db_cache": "use Redis, a folder, or an AbstractCache of your own",
-    "couchbase": "see autogen_like's vector databases",
-    "mongodb": "see autogen_like's vector databases",
+    "chromadb": "give an object with VectorDB's methods, or 'embedded'",
+    "couchbase": "give an object with VectorDB's methods, or 'embedded'",
+    "mongodb": "give an object with VectorDB's methods, or 'embedded'",
+    "qdrant": "give an object with VectorDB's methods, or 'embedded'",
+    "qdrant_retrieve_user_proxy_agent": "RetrieveUserProxyAgent, with an object with VectorDB's methods",
+    "web_surfer": "a browser is better had as an MCP server, whose tools any agent can be given",
+    "browser_utils": "a browser is better had as an MCP server, whose tools any agent can be given",
+    "llava_agent": "an OpenAI-compatible endpoint serves its models: MultimodalConversableAgent",
+    "llamaindex_conversable_agent": "the agents that it wrapped are gone from LlamaIndex: write a reply function",
+    "captainagent": "AgentBuilder makes teams, and agent.as_tool() gives one to another agent",
+    "captain_agent": "AgentBuilder makes teams, and agent.as_tool() gives one to another agent",
+    "compressible_agent": "gone from 0.2 itself: TransformMessages",
+    "context_handling": "gone from 0.2 itself: TransformMessages",
+    "teachable_agent": "gone from 0.2 itself: Teachability",
+    "jupyter_client": "what it did is the executor's own",
 }
 _VENDORS = ("anthropic", "bedrock", "cerebras", "cohere", "gemini", "groq", "mistral", "ollama", "together")
 
