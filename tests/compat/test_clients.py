@@ -231,6 +231,9 @@ def test_an_agents_wrapper_and_clients_are_logged_when_it_is_made(server: OpenAI
         agent = kept(autogen.AssistantAgent("agent", llm_config=config))
         autogen.AssistantAgent("scripted", llm_config=ScriptedModel(["x"]))
         assert len(con.execute("SELECT * FROM oai_wrappers").fetchall()) == 1
+        made = {one["name"]: one["wrapper_id"] for one in con.execute("SELECT name, wrapper_id FROM agents")}
+        assert made == {"agent": agent.client.wrapper_id, "scripted": ""}
+        assert tuple(con.execute("SELECT * FROM version").fetchone()) == (1, 1)
         clients = [client["client_id"] for client in con.execute("SELECT client_id FROM oai_clients")]
         assert len(clients) == 2
         agent.generate_reply(HI)

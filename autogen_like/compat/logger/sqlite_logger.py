@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..version import __version__
 from .base_logger import BaseLogger
 from .logger_utils import get_current_ts, to_dict
 
 _log = logging.getLogger(__name__)
+SCHEMA = 1  # the number of 0.2's tables, which these are
 SECRET = ("api_key", "base_url", "azure_endpoint", "azure_ad_token", "azure_ad_token_provider", "default_headers")
 
 _TABLES = {
@@ -35,7 +35,7 @@ _TABLES = {
         "id INTEGER PRIMARY KEY, client_id INTEGER, wrapper_id INTEGER, session_id TEXT, class TEXT, init_args TEXT, "
         "timestamp TEXT, UNIQUE(client_id, session_id)"
     ),
-    "version": "id INTEGER PRIMARY KEY CHECK (id = 1), version_number TEXT NOT NULL",
+    "version": "id INTEGER PRIMARY KEY CHECK (id = 1), version_number INTEGER NOT NULL",
     "events": (
         "event_name TEXT, source_id INTEGER, source_name TEXT, agent_module TEXT, agent_class_name TEXT, "
         "id INTEGER PRIMARY KEY, json_state TEXT, timestamp TEXT"
@@ -76,7 +76,7 @@ class SqliteLogger(BaseLogger):
         try:
             for name, columns in _TABLES.items():
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
-            connection.execute("INSERT OR REPLACE INTO version VALUES (1, ?)", (__version__,))
+            connection.execute("INSERT OR REPLACE INTO version VALUES (1, ?)", (SCHEMA,))
             connection.commit()
         except sqlite3.Error:
             connection.close()
@@ -133,7 +133,7 @@ class SqliteLogger(BaseLogger):
     def log_new_agent(self, agent: Any, init_args: Mapping[str, Any]) -> None:
         """A row of ``agents``."""
         args = arguments_of(init_args)
-        wrapper = getattr(agent, "_client", None)
+        wrapper = getattr(agent, "client", None)
         self._insert(
             "agents",
             {
