@@ -97,6 +97,9 @@ class MemoStore:
             raise ConfigError("there are no memos yet")
         return found[0]
 
+    def prepopulate(self) -> None:
+        """Adds nothing; see `Teachability.prepopulate_db`."""
+
     def list_memos(self) -> list[tuple[str, str]]:
         """All pairs."""
         found = self.db.get_docs_by_ids(None, _COLLECTION)

@@ -14,7 +14,6 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from ....agents.agent import call
@@ -25,68 +24,10 @@ from ....tools.toolbox import Toolbox
 from ..chat import ChatResult
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
+from ._swarm_words import AfterWork, AfterWorkOption, OnCondition, SwarmResult
 
 EXECUTOR = "_Swarm_Tool_Executor"
 USER = "_User"
-
-
-class AfterWorkOption(Enum):
-    """What follows when an agent has answered and handed nothing over."""
-
-    TERMINATE = "TERMINATE"
-    REVERT_TO_USER = "REVERT_TO_USER"
-    STAY = "STAY"
-    SWARM_MANAGER = "SWARM_MANAGER"
-
-
-@dataclass
-class AfterWork:
-    """Who follows when an agent has answered and handed nothing over.
-
-    Args:
-        agent: An option, an agent or its name, or a function ``(last_speaker, messages, groupchat)`` that gives one.
-        next_agent_selection_msg: What the selecting model is told, with SWARM_MANAGER.
-    """
-
-    agent: Any
-    next_agent_selection_msg: str | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.agent, str) and self.agent in AfterWorkOption.__members__:
-            self.agent = AfterWorkOption[self.agent]
-
-
-@dataclass
-class OnCondition:
-    """A handoff that the agent's model decides on.
-
-    Args:
-        target: Whom to: an agent, or nested chats as ``{"chat_queue": [...]}``.
-        condition: When, in words for the model.
-        available: Whether it is on offer: the name of a variable, or a function ``(agent, message)``.
-    """
-
-    target: Any = None
-    condition: str = ""
-    available: str | Callable[..., Any] | None = None
-
-
-@dataclass
-class SwarmResult:
-    """What a function of a swarm's agent may return.
-
-    Args:
-        values: What the model reads.
-        agent: Who speaks next: an agent, its name, or an `AfterWorkOption`.
-        context_variables: Variables to set.
-    """
-
-    values: str = ""
-    agent: Any = None
-    context_variables: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.values
 
 
 AFTER_WORK, ON_CONDITION = AfterWork, OnCondition
@@ -161,13 +102,10 @@ class SwarmAgent(ConversableAgent):
         self.add_functions([functions] if callable(functions) else functions or ())
 
     def add_single_function(self, func: Callable[..., Any], name: str | None = None, description: str = "") -> None:
-        """Lets its model call a function.
-
-        Raises:
-            ConfigError: If nothing says what it does.
-        """
+        """Lets its model call a function, which without a description or docstring its name describes."""
         shown = _shown(func)
-        self.register_for_llm(name=name, description=description or None)(shown)
+        told = description or (func.__doc__ or "").strip() or (name or func.__name__).replace("_", " ")
+        self.register_for_llm(name=name, description=told)(shown)
         _part(self).functions[name or func.__name__] = func
 
     def add_functions(self, func_list: Sequence[Callable[..., Any]]) -> None:
@@ -223,8 +161,6 @@ def _add_condition(agent: Any, part: _Part, condition: OnCondition) -> None:
     target = condition.target
     if isinstance(target, Mapping):
         target = _nested(agent, target, len(part.conditions))
-    elif not isinstance(getattr(target, "name", None), str):
-        raise ConfigError(f"an OnCondition of {agent.name} needs a target: an agent, or {{'chat_queue': [...]}}")
     name = tool_name(f"transfer_{agent.name}_to_{target.name}")
 
     def hand_over() -> SwarmResult:
@@ -381,9 +317,31 @@ async def a_initiate_swarm_chat(
         USER, human_input_mode="NEVER"
     )
     result = await sender.a_initiate_chat(manager, message=opening, clear_history=False, **options)
+    result.chat_history = [_unnamed(one) for one in result.chat_history]
     return result, swarm.variables, swarm.last
+
+
+def _unnamed(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A message as it is; without a name where nobody is the user."""
+    if message.get("name") != USER:
+        return message
+    return {key: value for key, value in message.items() if key != "name"}
 
 
 def initiate_swarm_chat(*args: Any, **kwargs: Any) -> tuple[ChatResult, dict[str, Any], Any]:
     """Has agents work on something, each of which may hand it on; see `a_initiate_swarm_chat`."""
     return run_sync(a_initiate_swarm_chat(*args, **kwargs))
+
+
+__all__ = [
+    "AFTER_WORK",
+    "ON_CONDITION",
+    "AfterWork",
+    "AfterWorkOption",
+    "OnCondition",
+    "SwarmAgent",
+    "SwarmResult",
+    "a_initiate_swarm_chat",
+    "initiate_swarm_chat",
+    "register_hand_off",
+]
