@@ -96,6 +96,8 @@ class GroupChat:
         self.speaker_selection_method = speaker_selection_method
         self.max_retries_for_selecting_speaker = max_retries_for_selecting_speaker
         self.allow_repeat_speaker = allow_repeat_speaker
+        self.allowed_or_disallowed_speaker_transitions = allowed_or_disallowed_speaker_transitions
+        self.speaker_transitions_type = speaker_transitions_type
         self.enable_clear_history = enable_clear_history
         self.send_introductions = send_introductions
         self.select_speaker_message_template = select_speaker_message_template

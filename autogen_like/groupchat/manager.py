@@ -39,12 +39,15 @@ class GroupRule:
         self._initiator = initiator
         self._turns_left = (max_turns or 1) - 1
         self._handoffs = GroupHandoffs(manager.groupchat, self, initiator.name)
-        self._selection = SpeakerSelection(manager.groupchat, manager, self._handoffs)
+        self._selection = self._selects()
         self._participants = {agent.name: as_participant(agent) for agent in self._group.agents}
         self._agents = {agent.name: agent for agent in self._group.agents}
         self._agents.setdefault(initiator.name, initiator)
         self._participants.setdefault(initiator.name, initiator)  # it may have tools of its own to run
         self.rounds = 0
+
+    def _selects(self) -> SpeakerSelection:
+        return SpeakerSelection(self._group, self._manager, self._handoffs)
 
     def snapshot(self) -> dict[str, Any]:
         """How many rounds are used up, and how often the group may still be started."""

@@ -14,6 +14,7 @@ from autogen_like.compat import (
     ConversableAgent,
     GroupChat,
     GroupChatManager,
+    NoEligibleSpeaker,
     UndefinedNextAgent,
     UserProxyAgent,
 )
@@ -212,3 +213,88 @@ def test_without_a_model_members_take_turns_and_with_one_for_selecting_it_select
     a.initiate_chat(GroupChatManager(chosen, llm_config=False), message="hi", silent=True)
     assert chosen.messages[-1]["name"] == "b"
     assert len(model.requests) == 1
+
+
+class Backwards(GroupChat):
+    """Its members speak in the order of the list, from behind; after the first, the group's own method selects."""
+
+    def select_speaker(self, last_speaker: Any, selector: Any) -> Any:
+        place = self.agents.index(last_speaker)
+        return self.agents[place - 1] if place else super().select_speaker(last_speaker, selector)
+
+
+class BackwardsLater(Backwards):
+    async def a_select_speaker(self, last_speaker: Any, selector: Any) -> Any:
+        return self.agents[1]
+
+
+def spoke(group: GroupChat) -> list[str]:
+    return [one["name"] for one in group.messages]
+
+
+@pytest.mark.parametrize("kind", [Backwards, BackwardsLater])
+def test_a_group_that_selects_in_its_own_way_is_asked_in_chats(
+    kind: type[GroupChat], caplog: pytest.LogCaptureFixture
+) -> None:
+    members = [agent(name) for name in "abc"]
+    group = kind(members, [], max_round=5, speaker_selection_method="round_robin")
+    members[2].initiate_chat(GroupChatManager(group, llm_config=False), message="Go", silent=True)
+    assert spoke(group) == ["c", "b", "a", "b", "a"]
+    model = ScriptedModel(["c"])
+    group = kind(members, [], max_round=5)
+    members[1].initiate_chat(GroupChatManager(group, llm_config=model), message="Go", silent=True)
+    assert spoke(group) == ["b", "a", "c", "b", "a"]
+    assert len(model.requests) == 1
+    group = kind(members, [], max_round=2)
+    members[1].initiate_chat(GroupChatManager(group, llm_config=False), message="Go", silent=True)
+    assert spoke(group) == ["b", "a"]
+    assert not caplog.records
+
+
+async def test_in_async_chats_the_async_method_selects_where_there_is_one() -> None:
+    members = [agent(name) for name in "abc"]
+    for kind, expected in ((Backwards, ["c", "b", "a", "b"]), (BackwardsLater, ["c", "b", "b", "b"])):
+        group = kind(members, [], max_round=4, speaker_selection_method="round_robin")
+        manager = GroupChatManager(group, llm_config=False)
+        await members[2].a_initiate_chat(manager, message="Go", silent=True)
+        assert spoke(group) == expected
+
+
+def test_a_group_that_selects_a_stranger_is_an_error_and_one_that_finds_nobody_ends() -> None:
+    class Odd(GroupChat):
+        def select_speaker(self, last_speaker: Any, selector: Any) -> Any:
+            if len(self.messages) > 1:
+                raise NoEligibleSpeaker("that's all")
+            return chosen
+
+    members = [agent("a"), agent("b")]
+    chosen = members[1]
+    group = Odd(members, [], speaker_selection_method="round_robin")
+    result = members[0].initiate_chat(GroupChatManager(group, llm_config=False), message="Go", silent=True)
+    assert (spoke(group), result.stop_reason.kind) == (["a", "b"], "no_speaker")
+    chosen = agent("stranger")
+    group = Odd(members, [], speaker_selection_method="round_robin")
+    with pytest.raises(UndefinedNextAgent):
+        members[0].initiate_chat(GroupChatManager(group, llm_config=False), message="Go", silent=True)
+
+
+def test_a_script_may_have_the_histories_cleared_itself() -> None:
+    members = [agent("a"), agent("b")]
+    group = GroupChat(members, [], max_round=4, speaker_selection_method="round_robin")
+    manager = GroupChatManager(group, llm_config=False)
+    members[0].initiate_chat(manager, message="Go", silent=True)
+    assert manager.clear_agents_history({"content": "clear history b 1 and go on"}, group) == "and go on"
+    assert [len(one.chat_messages[manager]) for one in members] == [4, 1]
+    assert manager.clear_agents_history({"content": "Go on."}, group) == "Go on."
+    assert manager.clear_agents_history({"content": "Clear history 2"}, group) == ""
+    assert [len(one.chat_messages[manager]) for one in members] == [2, 1]
+    assert len(group.messages) == 2
+
+
+def test_a_group_knows_what_it_was_made_of() -> None:
+    a, b = agent("a"), agent("b")
+    group = GroupChat(
+        [a, b], [], allowed_or_disallowed_speaker_transitions={a: [b]}, speaker_transitions_type="allowed"
+    )
+    assert group.allowed_or_disallowed_speaker_transitions == {a: [b]}
+    assert group.speaker_transitions_type == "allowed"

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...agents.agent import call
 from ...core.conversation import Conversation, Turn
 from ...core.errors import ConfigError, UndefinedNextAgent
-from ...core.message import Message, message_from_dict
+from ...core.message import Message, content_text, message_from_dict
 from ...core.protocols import Participant, Reply
 from ...core.run import Run
 from ...core.sync import run as run_sync
+from ...core.sync import under_sync_face
 from ...groupchat import group, manager
 from ...groupchat.handoff import GroupHandoffs
 from ...groupchat.selection import SpeakerSelection
@@ -109,8 +111,16 @@ class GroupChat(group.GroupChat):
         return await Run(main)
 
     def select_speaker(self, last_speaker: Any, selector: Any) -> Any:
-        """Who speaks next; see `a_select_speaker`."""
-        return run_sync(self.a_select_speaker(last_speaker, selector))
+        """Who speaks next; see `a_select_speaker`. Either may be overridden, and is asked in chats then."""
+        return run_sync(GroupChat.a_select_speaker(self, last_speaker, selector))
+
+    @property
+    def own_selection(self) -> Callable[[Any, Any], Any] | None:
+        """The method with which a subclass selects; None where there is none of its own."""
+        kind = type(self)
+        sync = self.select_speaker if kind.select_speaker is not GroupChat.select_speaker else None
+        later = self.a_select_speaker if kind.a_select_speaker is not GroupChat.a_select_speaker else None
+        return (sync or later) if under_sync_face() else (later or sync)
 
     def _mentioned_agents(self, message_content: Any, agents: Sequence[Any] | None) -> dict[str, int]:
         """How often each member is named; underscores may be escaped, or spaces."""
@@ -146,8 +156,22 @@ class _Nobody:
 _nobody = _Nobody()
 
 
+class _OwnSelection(SpeakerSelection):
+    """Selects as a group's subclass does."""
+
+    async def select(self, conversation: Conversation, last_speaker: Any) -> Any:
+        """The member who speaks next."""
+        method = getattr(self.group, "own_selection", None)
+        if method is None:
+            return await super().select(conversation, last_speaker)
+        return self._chosen(await call(method, last_speaker, self._manager), conversation)
+
+
 class _OldRule(manager.GroupRule):
     """0.2's rule: somebody is selected to run tools among those who can, and after their results."""
+
+    def _selects(self) -> SpeakerSelection:
+        return _OwnSelection(self._group, self._manager, self._handoffs)
 
     commands_taken: dict[str, tuple[str | None, str | None]]
 
@@ -189,8 +213,21 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
         if command is None:
             return message
         self._commands_taken[message.id] = command[1], command[2]
-        rest = text[: command.start()].rstrip(), text[command.end() :].lstrip(" \t.,;:!")
-        return replace(message, content=" ".join(filter(None, rest)))
+        return replace(message, content=_without(text, command))
+
+    def clear_agents_history(self, reply: Mapping[str, Any], groupchat: group.GroupChat) -> str:
+        """Carries out the "clear history" in a message; gives the message's text without it."""
+        text = content_text(reply.get("content"))
+        command = manager.clear_command(text, groupchat.agent_names)
+        if command is None:
+            return text
+        wanted, keep = (command[1] or "").casefold(), int(command[2] or 0)
+        for agent in groupchat.agents:
+            if wanted in ("", agent.name.casefold()):
+                groupchat.transcript.forget(agent.name, keep)
+        if not wanted:
+            groupchat.messages.forget(keep)
+        return _without(text, command)
 
     def conversation_for(self, initiator: Any, clear_history: bool, max_turns: int | None) -> Conversation:
         """The group's conversation."""
@@ -200,7 +237,8 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
         group.GroupChat.check_names(chat)
         method = chat.speaker_selection_method
         if isinstance(method, str) and method.lower() == "auto" and not _has_model(self, chat):
-            logger.warning("nobody in the group has a model that could select: its members take turns")
+            if getattr(chat, "own_selection", None) is None:
+                logger.warning("nobody in the group has a model that could select: its members take turns")
             chat.speaker_selection_method = "round_robin"
         return super().conversation_for(initiator, clear_history, max_turns)
 
@@ -293,6 +331,12 @@ class _Deputy(GroupChatManager):
         if other is not self._agent:
             self._agent._conversations[other] = conversation  # noqa: SLF001 - it stands for the agent
             other._conversations[self._agent] = conversation  # noqa: SLF001
+
+
+def _without(text: str, command: re.Match[str]) -> str:
+    """A text without the command that is in it."""
+    rest = text[: command.start()].rstrip(), text[command.end() :].lstrip(" \t.,;:!")
+    return " ".join(filter(None, rest))
 
 
 def _are_policies(transform: Any) -> bool:

@@ -70,6 +70,7 @@ class OpenAIWrapper:
 
     extra_kwargs = frozenset((*_OURS, "api_version", "api_type", "tags", "price"))
     openai_kwargs = frozenset(("api_key", "base_url", "organization", "timeout", "max_retries", "http_client"))
+    aopenai_kwargs = openai_kwargs | {"azure_ad_token", "azure_ad_token_provider", "azure_deployment", "azure_endpoint"}
 
     def __init__(self, *, config_list: Sequence[Mapping[str, Any]] | None = None, **base_config: Any) -> None:
         settings = {**base_config, **({"config_list": list(config_list)} if config_list else {})}
