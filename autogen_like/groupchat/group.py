@@ -126,6 +126,16 @@ class GroupChat:
         if twice:
             raise AgentNameConflict(f"members of a group need different names; used twice: {twice}")
 
+    def check_method(self) -> None:
+        """Checks that there is such a method of selection.
+
+        Raises:
+            ConfigError: If there isn't.
+        """
+        method: Any = self.speaker_selection_method
+        if not callable(method) and str(method).lower() not in METHODS:
+            raise ConfigError(f"speaker_selection_method must be one of {METHODS} or a function, not {method!r}")
+
     def _check(self) -> None:
         self.check_names()
         if not self.agents:
@@ -136,9 +146,7 @@ class GroupChat:
             raise ConfigError("max_retries_for_selecting_speaker must be 0 or more")
         if len(self.agents) < 2 and self.allow_repeat_speaker is False:
             raise ConfigError("with one agent, allow_repeat_speaker=False leaves nobody to speak; add a second agent")
-        method: Any = self.speaker_selection_method
-        if not callable(method) and str(method).lower() not in METHODS:
-            raise ConfigError(f"speaker_selection_method must be one of {METHODS} or a function, not {method!r}")
+        self.check_method()
         if self.role_for_select_speaker_messages not in ("system", "user", "assistant"):
             raise ConfigError('role_for_select_speaker_messages must be "system", "user" or "assistant"')
 

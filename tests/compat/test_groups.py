@@ -47,7 +47,6 @@ class Typing(IOStream):
         ({"select_speaker_transform_messages": [MessageHistoryLimiter(3)]}, "select_speaker_transform_messages"),
         ({"role_for_select_speaker_messages": ""}, "role_for_select_speaker_messages"),
         ({"allow_repeat_speaker": {}}, "allow_repeat_speaker"),
-        ({"speaker_selection_method": "vote"}, "speaker_selection_method"),
     ],
 )
 def test_settings_that_can_not_be_are_refused_by_name(settings: dict[str, Any], names: str) -> None:
@@ -289,6 +288,13 @@ def test_a_script_may_have_the_histories_cleared_itself() -> None:
     assert manager.clear_agents_history({"content": "Clear history 2"}, group) == ""
     assert [len(one.chat_messages[manager]) for one in members] == [2, 1]
     assert len(group.messages) == 2
+
+
+def test_a_method_of_selection_that_there_is_not_is_an_error_when_the_chat_begins() -> None:
+    members = [agent("a"), agent("b")]
+    manager = GroupChatManager(GroupChat(members, [], speaker_selection_method="vote"), llm_config=False)
+    with pytest.raises(ValueError, match="speaker_selection_method"):
+        members[0].initiate_chat(manager, message="Go", silent=True)
 
 
 def test_a_group_knows_what_it_was_made_of() -> None:

@@ -35,7 +35,7 @@ class GroupChat(group.GroupChat):
     def _check(self) -> None:
         for name in _TEMPLATES:
             if not getattr(self, name):
-                raise ConfigError(f"{name} cannot be empty or None")
+                raise ConfigError(f"{name} cannot be empty or None. Leave it out for the default")
         self.select_speaker_prompt_template = self.select_speaker_prompt_template or None  # nothing is asked
         transform = self.select_speaker_transform_messages
         if not (transform is None or hasattr(transform, "add_to_agent") or _are_policies(transform)):
@@ -44,13 +44,16 @@ class GroupChat(group.GroupChat):
                 f"{transform!r}"
             )
         if not self.role_for_select_speaker_messages:
-            raise ConfigError("role_for_select_speaker_messages cannot be empty or None")
+            raise ConfigError("role_for_select_speaker_messages cannot be empty or None. The default is 'system'")
         if not isinstance(self.allow_repeat_speaker, bool | list | tuple | None):
             raise ConfigError(
                 f"allow_repeat_speaker must be True, False or a list of agents, not {self.allow_repeat_speaker!r}"
             )
         if self.agents or self.speaker_selection_method != "auto":  # 0.2 makes empty ones, to convert messages with
             super()._check()
+
+    def check_method(self) -> None:
+        """Nothing: 0.2 finds out when the chat begins."""
 
     def check_names(self) -> None:
         """Nothing: 0.2 makes groups with two members of one name, and `agent_by_name` tells them apart."""
@@ -235,6 +238,7 @@ class GroupChatManager(manager.GroupChatManager, ConversableAgent):
         if not chat.agents:
             raise ConfigError("a group chat needs agents")
         group.GroupChat.check_names(chat)
+        group.GroupChat.check_method(chat)
         method = chat.speaker_selection_method
         if isinstance(method, str) and method.lower() == "auto" and not _has_model(self, chat):
             if getattr(chat, "own_selection", None) is None:

@@ -18,7 +18,9 @@ _PRIVATE = frozenset(
     (
         "_auto_select_speaker", "_create_internal_agents", "_get_chats_to_run", "_prepare_chat",
         "_print_received_message", "_process_speaker_selection_result", "_raise_exception_on_async_reply_functions",
-        "_reflection_with_llm", "_summary_from_nested_chats", "_validate_speaker_name",
+        "_reflection_with_llm", "_summary_from_nested_chats", "_update_dict_from_chunk",
+        "_update_function_call_from_chunk", "_update_tool_calls_from_chunk", "_validate_speaker_name",
+        "a_auto_select_speaker",
     )
 )  # fmt: skip
 _HISTORIES = ("chat_messages", "_oai_messages", "messages", "chat_history")
