@@ -11,8 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from autogen_like import MissingExtra
-from autogen_like.compat import runtime_logging
+from autogen_like import ConfigError, MissingExtra
+from autogen_like.compat import OpenAIWrapper, runtime_logging
 from autogen_like.compat.io import IOWebsockets
 from autogen_like.compat.io.websockets import ServerConnection, WebSocketServer
 from autogen_like.compat.logger.sqlite_logger import SqliteLogger
@@ -117,5 +117,18 @@ def test_a_wrapper_and_a_client_are_rows_of_the_log_and_the_first_is_kept() -> N
         rows = connection.execute("SELECT init_args FROM oai_wrappers").fetchall()
         assert rows == [('{"config_list": [{"model": "m"}]}',)]
         assert connection.execute("SELECT class, init_args FROM oai_clients").fetchall() == [("Wrapper", "{}")]
+    finally:
+        runtime_logging.stop()
+
+
+def test_a_wrapper_with_a_wrong_address_is_logged_and_fails_when_it_is_asked() -> None:
+    runtime_logging.start(SqliteLogger({"dbname": ":memory:"}))
+    try:
+        wrapper = OpenAIWrapper(config_list=[{"model": "m", "api_key": "k", "base_url": "some url"}])
+        connection = runtime_logging.get_connection()
+        assert connection is not None
+        assert len(connection.execute("SELECT * FROM oai_wrappers").fetchall()) == 1
+        with pytest.raises(ConfigError, match="base_url"):
+            wrapper.create(messages=[{"role": "user", "content": "hi"}])
     finally:
         runtime_logging.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ...core.errors import ConfigError, ModelError
@@ -86,7 +87,8 @@ class OpenAIWrapper:
         if runtime_logging.logging_enabled():
             runtime_logging.log_new_wrapper(self, {"config_list": list(config_list or ()), "base_config": base_config})
             for index in range(len(self._clients)):
-                self._made(index)  # which is logged, too
+                with suppress(ConfigError):  # what is wrong with it is told when it is asked
+                    self._made(index)  # which is logged, too
 
     @property
     def wrapper_id(self) -> int:
