@@ -12,15 +12,15 @@ Each case is asked in both layouts of the same model, in the middle of a recorde
 - tool, call: the share of right tools and of right calls. A person asks one of the Berkeley Function Calling
   Leaderboard's questions ("multiple", Apache-2.0, read from its wheel) in the chat, and an agent with five tools must
   call one.
-- word: the share of agents that say their own word, of four, when they are asked for it. It stands in the agent's
-  system message; another member said its own just before. Chance gives 25.
+- word: the share of agents that say their own word when they are asked for it, and not the one that another member said
+  just before. It stands in the agent's system message; chance gives 50.
 
 Shares have 95% Wilson intervals, differences a 95% bootstrap interval over the cases, which are the same in both.
 
 `$AUTOGEN_LIKE_DATA/who_and_when/algorithm_generated.jsonl` holds group chats of up to four agents with their system
 messages (Who&When, MIT: https://github.com/ag2ai/Agents_Failure_Attribution, a JSON file for each; one line each here).
 Messages are cut to 400 characters, system messages to 800. The words of the layout were chosen on the first half of the
-chats and of the questions (``--half first``); what is measured is the second. It takes about six minutes on two cores.
+chats (``--half first``); what is measured is the second. It takes about six minutes on two cores.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from autogen_like.serving.engine import EngineConfig, GenerateRequest
 
 LAYOUTS = {"instructions first": False, "shared first": True}
 CUT, SPOKEN, TOGETHER, TOOLS = 400, 32, 4, 5
-WORDS = ("apple", "river", "candle", "window")
+WORDS = ("apple", "river")
 ROLE = "You are {}."
 
 
@@ -172,7 +172,7 @@ def word_cases(recorded: Sequence[Chat], count: int) -> Iterator[tuple[ChatReque
     """A question to an agent that has a word of its own; and the word."""
     for number in range(count):
         chat = recorded[number % len(recorded)]
-        word, another = random.Random(number).sample(WORDS, 2)
+        word, another = WORDS[number % 2], WORDS[1 - number % 2]
         talk = [
             *chat.seen_by("Helper", 4),
             {"role": "user", "name": "Guard", "content": f"I am the Guard. My word is {another}."},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -104,3 +105,24 @@ def test_without_data_it_says_which_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 1
     assert "AUTOGEN_LIKE_DATA" in done.stderr
+
+
+def test_what_was_said_is_bound_to_its_tokens_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SERVING))
+    layouts = importlib.import_module("layouts")
+    told, tokens = layouts.Told([31, 63, 5, 0], 70), [31, 63, 5, 0]
+    for place, token in enumerate(tokens):
+        words = told.bits().tolist()
+        assert [bit for bit in range(96) if words[bit // 32] >> bit % 32 & 1] == [token]
+        assert told.accept(token) == (place < 3)
+
+
+def test_speaking_for_others_and_repeating_instructions_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SERVING))
+    layouts = importlib.import_module("layouts")
+    assert layouts.speaks_alone("I think so, Bob: yes.", {"Bob"})
+    assert not layouts.speaks_alone("Yes.\n**Bob**: No.", {"Bob"})
+    assert layouts.in_own_words("You check what others say.", "You check what others say, and no more.")
+    assert not layouts.in_own_words(
+        "I do as told: you check what others say, AND no more", "You check what others say, and no more."
+    )
