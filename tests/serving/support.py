@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -87,6 +88,30 @@ def save_random_model(folder: Path, **settings: Any) -> Any:
                 weight.mul_(8)
     model.save_pretrained(folder)
     return model
+
+
+def save_random_weights(folder: Path, **settings: Any) -> None:
+    """A small Llama of random weights, for who needs no reference beside it: importing that takes seconds."""
+    from safetensors.torch import save_file
+
+    shape = {**SHAPE, **settings}
+    torch.manual_seed(11)  # with these its replies don't end by themselves soon
+    width, inner, heads = shape["hidden_size"], shape["intermediate_size"], shape["num_attention_heads"]
+    narrow = width // heads * shape["num_key_value_heads"]
+    sizes = {"embed_tokens.weight": (shape["vocab_size"], width), "norm.weight": (width,)}
+    for layer in range(shape["num_hidden_layers"]):
+        attention = {"q": (width, width), "k": (narrow, width), "v": (narrow, width), "o": (width, width)}
+        dense = {"gate": (inner, width), "up": (inner, width), "down": (width, inner)}
+        sizes |= {f"layers.{layer}.self_attn.{name}_proj.weight": size for name, size in attention.items()}
+        sizes |= {f"layers.{layer}.mlp.{name}_proj.weight": size for name, size in dense.items()}
+        sizes |= {f"layers.{layer}.{name}_layernorm.weight": (width,) for name in ("input", "post_attention")}
+    weights = {
+        f"model.{name}": 1 + 0.3 * torch.randn(size) if "norm" in name else 0.16 * torch.randn(size)
+        for name, size in sizes.items()
+    }
+    weights["lm_head.weight"] = 0.16 * torch.randn(shape["vocab_size"], width)
+    save_file(weights, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "tie_word_embeddings": False, **shape}))
 
 
 def byte_tokenizer() -> TextTokenizer:

@@ -14,7 +14,7 @@ from autogen_like.serving.engine import AsyncEngine, EngineConfig
 from autogen_like.serving.server import ModelServer, ServerSettings
 from autogen_like.serving.server.triton import TritonServer, install
 
-from ..support import random_engine, save_random_model
+from ..support import random_engine, save_random_weights
 from .asking import KEY, free_ports
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 def random_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of two layers and random weights."""
     folder = tmp_path_factory.mktemp("random-model")
-    save_random_model(folder, max_position_embeddings=1024)
+    save_random_weights(folder, max_position_embeddings=1024)
     return folder
 
 
