@@ -38,7 +38,7 @@ class GroupChat:
         allow_repeat_speaker: Whether one may speak twice in a row: for all, or a list of those who may.
         allowed_or_disallowed_speaker_transitions: ``{agent: [agents]}``: who may, or may not, follow.
         speaker_transitions_type: "allowed" or "disallowed".
-        enable_clear_history: Whether a person may say "clear history [agent] [messages to keep]".
+        enable_clear_history: Whether a person may say ``clear history``, with the agent and how many messages to keep.
         send_introductions: Whether the members are introduced to each other first.
         select_speaker_message_template: The selecting model's system message; {roles} and {agentlist} are filled in.
         select_speaker_prompt_template: What it is asked after the conversation; None for nothing.
