@@ -21,7 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_agents_and_openais_client_hear_the_same():
     done = run()
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("The capital of France is Paris.") == 2
+    assert done.stdout.count("The capital of France is Paris.") == 3
 
 
 def test_a_model_that_is_not_there_is_told_in_a_line():
