@@ -8,8 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -44,13 +42,6 @@ def soon(condition) -> bool:
             return True
         time.sleep(0.01)
     return False
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -189,30 +180,6 @@ def test_a_server_that_ends_in_the_middle_is_told(tmp_path):
             run(executor, "1")
 
 
-PARENT = """
-import os, signal
-from autogen_like import CodeBlock, JupyterCodeExecutor, LocalJupyterServer
-server = LocalJupyterServer()
-executor = JupyterCodeExecutor(server)
-block = CodeBlock("import os; print(os.getpid(), os.getppid())", "python")
-print(executor.execute_code_blocks([block]).output, flush=True)
-{end}
-"""
-
-
-@pytest.mark.parametrize("end", ["pass", "os.kill(os.getpid(), signal.SIGKILL)"])
-def test_the_server_and_its_kernels_end_with_their_parent_however_that_ends(end, tmp_path):
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
-    code = PARENT.format(end=end)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
-    pids = [int(pid) for pid in done.stdout.split()]
-    assert len(pids) == 2, done.stderr
-    assert soon(lambda: not any(map(alive, pids)))
-    if end == "pass":
-        assert done.stderr == ""
-        assert list(tmp_path.iterdir()) == []
-
-
 def test_the_token_is_not_among_the_arguments_nor_shown(server):
     info = server.connection_info
     listed = subprocess.run(["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True).stdout
@@ -220,24 +187,6 @@ def test_the_token_is_not_among_the_arguments_nor_shown(server):
     assert info.token not in repr(info)
     assert info.token not in info.url("api")
     assert info.token not in server._log.read_text()
-
-
-def test_a_port_that_is_taken_is_told(server):
-    folders = set(Path(tempfile.gettempdir()).glob("autogen_like-jupyter-*"))
-    with pytest.raises(ConfigError, match="the Jupyter server did not start"):
-        LocalJupyterServer(port=server.connection_info.port)
-    assert set(Path(tempfile.gettempdir()).glob("autogen_like-jupyter-*")) <= folders
-
-
-def test_an_empty_token_is_refused():
-    with pytest.raises(ConfigError, match="token must not be empty"):
-        LocalJupyterServer(token="")
-
-
-def test_without_jupyter_server_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("autogen_like.coding.jupyter.servers.find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"pip install 'autogen_like\[jupyter\]'"):
-        LocalJupyterServer()
 
 
 # --- addresses

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -11,13 +11,14 @@ import weakref
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ...core.errors import ConfigError, MissingExtra
 from ..private_folder import PrivateFolder
 from ..process import MARK, clean_environment, kill_marked
 from .connection import JupyterConnectionInfo
 
+_LAST_PORT = 65535
 _START = 60.0  # seconds that the server may take to start
 _POLL = 0.05
 _SHOWN = 2000  # characters of the server's log that an error shows
@@ -25,16 +26,26 @@ _SHOWN = 2000  # characters of the server's log that an error shows
 # How much comes is limited by who reads it; here, output would be cut out of the middle.
 UNLIMITED = [f"--ZMQChannelsWebsocketConnection.iopub_{what}_rate_limit=0" for what in ("data", "msg")]
 
-# The server ends with its parent, however that ends: this end of the pipe then closes.
+# The server ends with its parent, however that ends: this end of the pipe then closes. And it serves a socket that its
+# parent listens on already: one of its own it would look for first and bind later, when it may be somebody else's,
+# who would be told the token.
 _RUN = """
-import os, sys, threading
+import os, socket, sys, threading
+listening = socket.socket(fileno=int(sys.argv[1]))
+listening.set_inheritable(False)
 def wait():
     sys.stdin.buffer.read()
     os._exit(1)
 threading.Thread(target=wait, daemon=True).start()
-from jupyter_server.serverapp import main
-main(sys.argv[1:])
+from jupyter_server.serverapp import ServerApp
+from tornado.httpserver import HTTPServer
+app = ServerApp.instance()
+app.initialize(sys.argv[2:], new_httpserver=False)
+listening.setblocking(False)
+HTTPServer(app.web_app, max_body_size=app.max_body_size, max_buffer_size=app.max_buffer_size).add_socket(listening)
+app.start()
 """
+_KERNEL_SOCKET = len("/run/kernel-12345678-1234-1234-1234-123456789012-ipc-5")
 
 
 class LocalJupyterServer:
@@ -50,7 +61,7 @@ class LocalJupyterServer:
         token: What it asks for; a random one by default.
 
     Raises:
-        ConfigError: If it doesn't start.
+        ConfigError: If it doesn't start, or the port can't be had.
         MissingExtra: If jupyter_server isn't installed.
 
     Example:
@@ -67,55 +78,57 @@ class LocalJupyterServer:
             raise ConfigError("token must not be empty: everybody on this machine could run code as you")
         self._token = token or secrets.token_urlsafe(32)
         self._ip = ip
-        private = PrivateFolder(self, "jupyter-")
-        folder, mark = private.path, secrets.token_hex(8)
-        self._log = folder / "log"
-        self._process = self._start(folder, port or 0, mark)
+        with _listen(ip, port or 0) as listening:
+            self._port = int(listening.getsockname()[1])
+            private = PrivateFolder(self, "jupyter-")
+            folder, mark = private.path, secrets.token_hex(8)
+            self._log = folder / "log"
+            self._process = self._start(folder, listening, mark)
         self._stop = weakref.finalize(self, _end, self._process, private, mark)
         try:
-            self._port = self._started(folder)
+            self._wait(folder)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, folder: Path, port: int, mark: str) -> subprocess.Popen[bytes]:
+    def _start(self, folder: Path, listening: socket.socket, mark: str) -> subprocess.Popen[bytes]:
         token = folder / "token"
         token.touch(mode=0o600)
         token.write_text(self._token)
-        own = {name: folder / name.lower() for name in ("HOME", "TMPDIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-        for path in own.values():
-            path.mkdir(mode=0o700)
-        places = {name: str(path) for name, path in own.items()}
+        own = {"HOME": "home", "TMPDIR": "tmp", "JUPYTER_RUNTIME_DIR": "run", "IPYTHONDIR": "ipython"}
+        for name in own.values():
+            (folder / name).mkdir(mode=0o700)
+        places = {name: str(folder / place) for name, place in own.items()}
         # The token is not among the arguments, which everybody can see.
         env = clean_environment({**places, "JUPYTER_TOKEN_FILE": str(token), MARK: mark})
         settings = {
-            "ip": self._ip, "port": port, "port_retries": 0, "open_browser": False, "root_dir": own["HOME"],
+            "ip": self._ip, "port": self._port, "open_browser": False, "root_dir": places["HOME"],
             "terminals_enabled": False, "jpserver_extensions": "{}", "allow_root": True, "use_redirect_file": False,
         }  # fmt: skip
         arguments = [f"--ServerApp.{name}={value}" for name, value in settings.items()] + UNLIMITED
+        arguments.append(f"--KernelManager.transport={_transport(folder)}")
         with self._log.open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own words
-                [sys.executable, "-c", _RUN, *arguments],
-                cwd=own["HOME"],
+                [sys.executable, "-c", _RUN, str(listening.fileno()), *arguments],
+                cwd=places["HOME"],
                 env=env,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                pass_fds=[listening.fileno()],
                 start_new_session=True,
             )
 
-    def _started(self, folder: Path) -> int:
-        """Waits until the server answers, and reads its port from the file that it leaves."""
-        told = folder / "jupyter_runtime_dir" / f"jpserver-{self._process.pid}.json"
+    def _wait(self, folder: Path) -> None:
+        """Waits until the server leaves the file that says that it is there."""
+        told = folder / "run" / f"jpserver-{self._process.pid}.json"
         deadline = time.monotonic() + _START
-        while time.monotonic() < deadline:
+        while not told.exists():
             if self._process.poll() is not None:
                 raise ConfigError(f"the Jupyter server did not start:\n{self._said()}")
-            try:
-                return int(json.loads(told.read_text())["port"])
-            except (OSError, ValueError):  # not yet there, or half of it
-                time.sleep(_POLL)
-        raise ConfigError(f"the Jupyter server did not start within {_START:g} s:\n{self._said()}")
+            if time.monotonic() > deadline:
+                raise ConfigError(f"the Jupyter server did not start within {_START:g} s:\n{self._said()}")
+            time.sleep(_POLL)
 
     def _said(self) -> str:
         text = self._log.read_text(encoding="utf-8", errors="replace").replace(self._token, "...")
@@ -124,7 +137,8 @@ class LocalJupyterServer:
     @property
     def connection_info(self) -> JupyterConnectionInfo:
         """Where it answers."""
-        return JupyterConnectionInfo(self._ip, use_https=False, port=self._port, token=self._token)
+        host = f"[{self._ip}]" if ":" in self._ip else self._ip
+        return JupyterConnectionInfo(host, use_https=False, port=self._port, token=self._token)
 
     def stop(self) -> None:
         """Ends the server and its kernels."""
@@ -137,6 +151,26 @@ class LocalJupyterServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _listen(ip: str, port: Any) -> socket.socket:
+    if not isinstance(port, int) or not 0 <= port <= _LAST_PORT:
+        raise ConfigError(f"port must be a number up to {_LAST_PORT}, or None for a free one, not {port!r}")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(ip, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"the Jupyter server did not start: nothing can listen on {ip!r}, port {port}: {error}. "
+            "Give an address of this machine, and a port that is free, or none"
+        ) from error
+
+
+def _transport(folder: Path) -> str:
+    """How the kernels are spoken to: as in `LocalKernel`; a TCP port may be taken before a kernel binds it."""
+    import zmq
+
+    return "ipc" if zmq.has("ipc") and len(str(folder)) + _KERNEL_SOCKET < zmq.IPC_PATH_MAX_LEN else "tcp"
 
 
 def _end(process: subprocess.Popen[bytes], private: PrivateFolder, mark: str) -> None:
