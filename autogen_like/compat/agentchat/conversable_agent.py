@@ -28,20 +28,21 @@ from ..io import IOConsole, IOStream
 from ..io.base import StreamFile
 from ..oai.client import OpenAIWrapper
 from ._code import CodeMixin, when_needed
+from ._functions import FunctionsMixin
 from ._letters import LettersMixin
 from ._private import PrivateNamesMixin
 from ._state import Update, checked
-from ._tools import ToolsMixin
 
 logger = logging.getLogger(__name__)
 _DEFAULT_PROMPT = "You are a helpful AI Assistant."
 _GIVEN = ("llm_config", "code_execution_config", "system_message", "human_input_mode", "max_consecutive_auto_reply")
 
 
-class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
+class ConversableAgent(LettersMixin, CodeMixin, FunctionsMixin, PrivateNamesMixin):
     """`autogen_like.ConversableAgent` for scripts of AutoGen 0.2: with its private names, and methods to override.
 
-    The arguments are those of the base class, and AG2's ``update_agent_state_before_reply``. ``send`` and ``receive``
+    The arguments are those of the base class, and AG2's ``functions``, ``context_variables`` and
+    ``update_agent_state_before_reply``. ``send`` and ``receive``
     may be overridden, people are asked and chats printed by the default `IOStream`, and `runtime_logging` is told.
 
     Example:
@@ -67,6 +68,8 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         chat_messages: Mapping[Any, Sequence[Mapping[str, Any]]] | None = None,
         silent: bool | None = None,
         update_agent_state_before_reply: Sequence[Update] | Update | None = None,
+        functions: Sequence[Callable[..., Any]] | Callable[..., Any] | None = None,
+        context_variables: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if llm_config is None:
@@ -77,7 +80,7 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         self._function_style: set[str] = set()
         self._wrapper: OpenAIWrapper | None = None
         self._updates = checked(update_agent_state_before_reply)
-        self.context_variables: dict[str, Any] = {}
+        self.context_variables = context_variables if context_variables is not None else {}
         super().__init__(
             name, system_message, is_termination_msg, max_consecutive_auto_reply, human_input_mode, function_map,
             when_needed(code_execution_config), llm_config, default_auto_reply, description, chat_messages, silent,
@@ -88,6 +91,7 @@ class ConversableAgent(LettersMixin, CodeMixin, ToolsMixin, PrivateNamesMixin):
         self.client_cache: Any = None
         if isinstance(self.llm_config, Mapping):
             self._function_style.update(spec["name"] for spec in self.llm_config.get("functions") or ())
+        self._add_functions(functions)
         if runtime_logging.logging_enabled():
             self._as_wrapper()  # which is logged, too
             given = (llm_config, code_execution_config, system_message, human_input_mode, max_consecutive_auto_reply)

@@ -21,6 +21,7 @@ from ....agents.handoff import tool_name
 from ....core.errors import ConfigError
 from ....core.sync import run as run_sync
 from ....tools.toolbox import Toolbox
+from .._functions import without_variables
 from ..chat import ChatResult
 from ..conversable_agent import ConversableAgent
 from ..groupchat import GroupChat, GroupChatManager
@@ -78,7 +79,7 @@ def _part(agent: Any) -> _Part:
 
 
 class SwarmAgent(ConversableAgent):
-    """An agent of a swarm. Any `ConversableAgent` can be one; this one takes functions when it is made.
+    """An agent of a swarm. Any `ConversableAgent` can be one; this one asks nobody.
 
     Args:
         name: Its name.
@@ -98,41 +99,19 @@ class SwarmAgent(ConversableAgent):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("human_input_mode", "NEVER")
-        super().__init__(name, system_message, llm_config=llm_config, **kwargs)
-        self.add_functions([functions] if callable(functions) else functions or ())
+        super().__init__(name, system_message, llm_config=llm_config, functions=functions, **kwargs)
 
     def add_single_function(self, func: Callable[..., Any], name: str | None = None, description: str = "") -> None:
         """Lets its model call a function, which without a description or docstring its name describes."""
-        shown = _shown(func)
-        told = description or (func.__doc__ or "").strip() or (name or func.__name__).replace("_", " ")
-        self.register_for_llm(name=name, description=told)(shown)
-        _part(self).functions[name or func.__name__] = func
+        self._add_single_function(func, name, description)
 
     def add_functions(self, func_list: Sequence[Callable[..., Any]]) -> None:
         """Lets its model call functions."""
-        for func in func_list:
-            self.add_single_function(func)
+        self._add_functions(func_list)
 
     def register_hand_off(self, hand_to: Any) -> None:
         """Says whom it may hand over to, or what follows its work; see `register_hand_off`."""
         register_hand_off(self, hand_to)
-
-
-def _shown(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function as the model sees it: without the swarm's variables."""
-    signature = inspect.signature(function)
-    if "context_variables" not in signature.parameters:
-        return function
-
-    @functools.wraps(function)
-    def shown(**kwargs: Any) -> Any:
-        return function(**kwargs)
-
-    del shown.__wrapped__
-    kept = [one for name, one in signature.parameters.items() if name != "context_variables"]
-    shown.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-    shown.__annotations__ = {k: v for k, v in function.__annotations__.items() if k != "context_variables"}
-    return shown
 
 
 def register_hand_off(agent: Any, hand_to: OnCondition | AfterWork | Sequence[OnCondition | AfterWork]) -> None:
@@ -199,25 +178,21 @@ class _Swarm:
         nested = [one.target for agent in agents for one in _part(agent).conditions if _is_nested(one.target, agents)]
         self.agents = [*agents, *nested]
         self.by_name = {agent.name: agent for agent in (*self.agents, *((user,) if user is not None else ()))}
-        self.last = initial
+        self.last = self._first = initial
         self._next: Any = None
         self.executor = ConversableAgent(EXECUTOR, "", human_input_mode="NEVER", description="Runs tools.")
         for agent in self.agents:
             part = _part(agent)
             agent.llm_tools.variables = agent.context_variables = self.variables
-            for name, function in part.functions.items():
+            for name, function in {**agent.function_map, **part.functions}.items():
                 self.executor.register_function({name: self._run(function)})
-            others = {name: tool for name, tool in agent.function_map.items() if name not in part.functions}
-            self.executor.register_function({name: self._run(tool) for name, tool in others.items()})
 
     def _run(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        shown = _shown(function)
+        shown = without_variables(function, lambda: self.variables)
 
         @functools.wraps(shown)
         async def run(*args: Any, **kwargs: Any) -> Any:
-            if shown is not function:
-                kwargs["context_variables"] = self.variables
-            result = await call(function, *args, **kwargs)
+            result = await call(shown, *args, **kwargs)
             if isinstance(result, SwarmResult):
                 self.variables.update(result.context_variables)
                 if result.agent is not None:
@@ -236,6 +211,9 @@ class _Swarm:
         last = group.transcript.last
         if last is not None and last.tool_calls:
             return self.executor
+        first, self._first = self._first, None
+        if first is not None:  # whoever spoke last before
+            return first
         if last_speaker is self.executor:
             target, self._next = self._next, None
             return self._turn_of(await self._resolved(target, self.last, group)) if target is not None else self.last
@@ -310,7 +288,10 @@ async def a_initiate_swarm_chat(
     variables = context_variables if context_variables is not None else {}
     swarm = _Swarm(initial_agent, agents, user_agent, work, variables)
     members = [*swarm.agents, swarm.executor, *((user_agent,) if user_agent is not None else ())]
-    group = GroupChat(members, said[:-1], max_rounds, speaker_selection_method=swarm.select, func_call_filter=False)
+    nobody = user_agent.name if user_agent is not None else USER  # who said what has no name
+    group = GroupChat(
+        members, said[:-1], max_rounds, nobody, speaker_selection_method=swarm.select, func_call_filter=False
+    )
     manager = GroupChatManager(group, **dict(swarm_manager_args or {}))
     opening = said[-1]
     sender = swarm.by_name.get(str(opening.pop("name", "")), user_agent) or ConversableAgent(
