@@ -13,6 +13,7 @@ import redis
 from autogen_like import ConfigError, MissingExtra, ScriptedModel
 from autogen_like.compat import Cache, OpenAIWrapper
 from autogen_like.compat.cache import cache_factory
+from autogen_like.compat.cache._managed import Managed
 from autogen_like.compat.cache.disk_cache import DiskCache
 from autogen_like.compat.cache.in_memory_cache import InMemoryCache
 from autogen_like.compat.cache.redis_cache import RedisCache
@@ -94,3 +95,11 @@ def test_a_model_is_asked_once_with_the_store_or_the_cache() -> None:
     cache = Cache.memory()
     said = [wrapper.create(messages=HI, cache=one).choices[0].message.content for one in (cache, cache.cache)]
     assert said == ["one", "one"]
+
+
+def test_a_store_that_does_not_say_how_it_is_closed_says_so_at_the_end() -> None:
+    class Store(Managed):
+        pass
+
+    with pytest.raises(NotImplementedError), Store() as store:
+        assert isinstance(store, Store)
