@@ -96,7 +96,9 @@ class SocietyOfMindAgent(ConversableAgent):
         if not (response_preparer is None or isinstance(response_preparer, str) or callable(response_preparer)):
             raise ConfigError(f"response_preparer of {name} must be a text or a function, not {response_preparer!r}")
         self.response_preparer: ResponsePreparer = response_preparer or _last_words
-        self.backends.insert(self.backends.index(self._last_word), _InnerTalk(self))
+        talk = InnerTalk(self)
+        self._built_in = (*self._built_in, talk)
+        self.backends.insert(self.backends.index(self._last_word), talk)
 
     @property
     def chat_manager(self) -> Any:  # a GroupChatManager
@@ -137,7 +139,7 @@ class SocietyOfMindAgent(ConversableAgent):
         return Message(self.name, await ask(client, asked, name=self.name, usage=self.usage))
 
 
-class _InnerTalk:
+class InnerTalk:
     """Has the group talk about the last message, and answers with what comes of it."""
 
     name = "society"

@@ -115,6 +115,7 @@ class ReplyFunctions(MutableSequence[dict[str, Any]]):
 
 
 _METHODS = {
+    "society": "generate_inner_monologue_reply",
     "termination": "check_termination_and_human_reply",
     "human": "check_termination_and_human_reply",
     "tool": "generate_tool_calls_reply",

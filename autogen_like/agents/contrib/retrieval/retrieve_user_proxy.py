@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from threading import RLock
@@ -29,10 +30,12 @@ _UNTRUSTED = (
 )
 _MORE = f"If the context doesn't say what you need to know, answer with nothing but `{UPDATE}`."
 _NO_MORE = "There is no more to be found. Answer with what you know, or say that you can't."
+_FILLED = re.compile(r"\{input_(?:question|context)\}")
+_ASKED = f"{_UNTRUSTED} {_MORE}\n\nQuestion: {{input_question}}\n\n<context>\n{{input_context}}\n</context>"
 PROMPTS = {
-    "default": f"Help me with a question or a task, using the context below and what you know. {_UNTRUSTED} {_MORE}",
-    "qa": f"Answer my question from the context below, as shortly as you can. {_UNTRUSTED} {_MORE}",
-    "code": f"Write code for my task, after the context below. Put it in a ```python block. {_UNTRUSTED} {_MORE}",
+    "default": f"Help me with a question or a task, using the context below and what you know. {_ASKED}",
+    "qa": f"Answer my question from the context below, as shortly as you can. {_ASKED}",
+    "code": f"Write code for my task, after the context below. Put it in a ```python block. {_ASKED}",
 }
 
 
@@ -240,10 +243,9 @@ class RetrieveUserProxyAgent(UserProxyAgent):
             texts.append(text)
             search.told += 1
         found = "\n\n".join(texts)
-        if settings.customized_prompt is not None:
-            said = settings.customized_prompt.replace("{input_question}", search.problem)
-            return said.replace("{input_context}", found)
-        return f"{PROMPTS[settings.task]}\n\nQuestion: {search.problem}\n\n<context>\n{found}\n</context>"
+        asked = settings.customized_prompt if settings.customized_prompt is not None else PROMPTS[settings.task]
+        filled = {"{input_question}": search.problem, "{input_context}": found}
+        return _FILLED.sub(lambda name: filled[name[0]], asked)  # at once: both are other people's text
 
     def wants_more(self, text: str) -> bool:
         """Whether an answer asks for more to be looked up."""

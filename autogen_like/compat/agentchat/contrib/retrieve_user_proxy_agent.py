@@ -11,6 +11,8 @@ from ....core.errors import ConfigError
 from ...token_count_utils import get_max_token_limit
 from ..user_proxy_agent import UserProxyAgent
 
+PROMPT_DEFAULT, PROMPT_CODE, PROMPT_QA = (retrieve_user_proxy.PROMPTS[task] for task in ("default", "code", "qa"))
+
 
 class RetrieveUserProxyAgent(retrieve_user_proxy.RetrieveUserProxyAgent, UserProxyAgent):
     """`autogen_like.RetrieveUserProxyAgent` for scripts of AutoGen 0.2; see `ConversableAgent`.
@@ -62,4 +64,4 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key not in ("client", "embedding_model", "extra_docs")}
 
 
-__all__ = ["RetrieveUserProxyAgent"]
+__all__ = ["PROMPT_CODE", "PROMPT_DEFAULT", "PROMPT_QA", "RetrieveUserProxyAgent"]
