@@ -80,9 +80,10 @@ class ForeignAgent:
 
 
 def _method(agent: Any, name: str) -> Callable[..., Any] | None:
-    """A method of an object; None where it only has it from the protocol, whose methods do nothing."""
+    """A method of an object; None where it only has it from a protocol, whose methods do nothing."""
     found = getattr(agent, name, None)
-    only_declared = getattr(found, "__func__", None) is getattr(Agent, name, agent)
+    owner = next((kind for kind in type(agent).__mro__ if name in vars(kind)), object)
+    only_declared = Protocol in owner.__bases__ and getattr(found, "__func__", None) is vars(owner)[name]
     return found if callable(found) and not only_declared else None
 
 
