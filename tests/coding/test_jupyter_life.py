@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from in_jupyter import PID, blocks, gone, kernel_folders, output, run, soon
+from in_jupyter import PID, blocks, gone, output, run, soon
 
 from autogen_like import JupyterCodeExecutor
 
@@ -138,8 +138,7 @@ async def test_cancelled_at_any_moment_the_next_code_runs(fresh):
 
 
 @pytest.mark.slow
-async def test_cancelled_while_the_kernel_starts_nothing_is_left(tmp_path):
-    before = kernel_folders()
+async def test_cancelled_while_the_kernel_starts_nothing_is_left(tmp_path, place):
     for delay in (0, 0.01, 0.05, 0.1, 0.2, 0.4):
         with JupyterCodeExecutor(output_dir=tmp_path) as executor:
             task = asyncio.create_task(executor.execute(blocks("import time; time.sleep(60)")))
@@ -147,7 +146,7 @@ async def test_cancelled_while_the_kernel_starts_nothing_is_left(tmp_path):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-    assert await asyncio.to_thread(soon, lambda: kernel_folders() <= before)
+    assert await asyncio.to_thread(soon, lambda: not list(place.iterdir()))
 
 
 # --- nothing is left behind, nothing is let in
@@ -161,9 +160,8 @@ print(child.pid)
 
 
 @pytest.mark.slow
-async def test_twenty_started_and_dropped_at_once_leave_nothing():
+async def test_twenty_started_and_dropped_at_once_leave_nothing(place):
     gc.collect()
-    before = kernel_folders()
     executors = [JupyterCodeExecutor() for _ in range(20)]
     results = await asyncio.gather(*(executor.execute(blocks(PID, LEAVER)) for executor in executors))
     pids = [int(pid) for result in results for pid in result.output.split()]
@@ -171,7 +169,7 @@ async def test_twenty_started_and_dropped_at_once_leave_nothing():
     del executors
     gc.collect()
     assert [pid for pid in pids if not await asyncio.to_thread(gone, pid)] == []
-    assert await asyncio.to_thread(soon, lambda: kernel_folders() <= before)
+    assert await asyncio.to_thread(soon, lambda: not list(place.iterdir()))
 
 
 PARENT = """

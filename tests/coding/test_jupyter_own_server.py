@@ -50,14 +50,6 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.fixture
-def place(monkeypatch):
-    """An empty temporary folder, with a path short enough for sockets in it."""
-    with tempfile.TemporaryDirectory(prefix="t") as place:
-        monkeypatch.setattr(tempfile, "tempdir", place)
-        yield Path(place)
-
-
 def test_a_port_that_is_taken_is_told(place):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 
@@ -45,7 +44,3 @@ def soon(condition) -> bool:
             return True
         time.sleep(0.01)
     return False
-
-
-def kernel_folders() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("autogen_like-*")}
