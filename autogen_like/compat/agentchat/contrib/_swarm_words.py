@@ -31,7 +31,7 @@ class AfterWork:
         next_agent_selection_msg: What the selecting model is told, with SWARM_MANAGER.
 
     Raises:
-        ConfigError: If it is a text, and no option's name.
+        ConfigError: If it is a text, and no option's name; or if what the model is told is no text.
     """
 
     agent: Any
@@ -43,6 +43,11 @@ class AfterWork:
             if name not in AfterWorkOption.__members__:
                 raise ConfigError(f"AfterWork: {self.agent!r} is none of {', '.join(AfterWorkOption.__members__)}")
             self.agent = AfterWorkOption[name]
+        if self.next_agent_selection_msg is not None and not isinstance(self.next_agent_selection_msg, str):
+            raise ConfigError(
+                "AfterWork: next_agent_selection_msg is a text; where it depends on the context, give a function as the "
+                "agent, which selects"
+            )
 
 
 @dataclass
