@@ -26,7 +26,7 @@ def test_what_follows_work_is_an_option_by_name_or_an_agent() -> None:
     assert AfterWork(agent).agent is agent
     with pytest.raises(ValueError, match="'SOMETIME'"):
         AfterWork("SOMETIME")
-    with pytest.raises(ConfigError, match="a text"):
+    with pytest.raises(ValueError, match="a text"):
         AfterWork("swarm_manager", next_agent_selection_msg=lambda agent, messages: "who?")  # type: ignore[arg-type]
 
 

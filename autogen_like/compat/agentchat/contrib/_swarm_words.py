@@ -45,8 +45,8 @@ class AfterWork:
             self.agent = AfterWorkOption[name]
         if self.next_agent_selection_msg is not None and not isinstance(self.next_agent_selection_msg, str):
             raise ConfigError(
-                "AfterWork: next_agent_selection_msg is a text; where it depends on the context, give a function as the "
-                "agent, which selects"
+                "AfterWork: next_agent_selection_msg is a text; where the context decides, let a function select: "
+                "AfterWork(function)"
             )
 
 
