@@ -11,12 +11,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
+from in_jupyter import output, soon
 
-from autogen_like import CodeBlock, ConfigError, JupyterCodeExecutor, LocalJupyterServer
+from autogen_like import ConfigError, JupyterCodeExecutor, LocalJupyterServer
 from autogen_like.coding.jupyter import servers
 
 
@@ -27,20 +27,6 @@ def newer() -> bool:
 
 
 NEWER = newer()
-
-
-def output(executor: JupyterCodeExecutor, code: str) -> str:
-    result = executor.execute_code_blocks([CodeBlock(code, "python")])
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def soon(condition) -> bool:
-    for _ in range(1000):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def alive(pid: int) -> bool:

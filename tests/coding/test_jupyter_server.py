@@ -8,11 +8,11 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
+from in_jupyter import output, run, soon
 
 from autogen_like import (
     CodeBlock,
@@ -24,24 +24,6 @@ from autogen_like import (
 )
 
 pytestmark = pytest.mark.xdist_group("jupyter_server")  # one server for all of them
-
-
-def run(executor: JupyterCodeExecutor, *codes: str):
-    return executor.execute_code_blocks([CodeBlock(code, "python") for code in codes])
-
-
-def output(executor: JupyterCodeExecutor, *codes: str) -> str:
-    result = run(executor, *codes)
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def soon(condition) -> bool:
-    for _ in range(1000):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 @pytest.fixture(scope="module")
