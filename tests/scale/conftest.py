@@ -15,10 +15,7 @@ def head() -> Iterator[Head]:
     """A running Ray that ``on="ray"`` finds."""
     import ray
 
-    try:
-        started = Head()
-    except AssertionError:  # a raylet gives its helpers only some seconds, which on a busy machine may be too few
-        started = Head()
+    started = _started()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**SETTINGS, "RAY_ADDRESS": started.address}.items():
             patch.setenv(name, value)
@@ -28,3 +25,13 @@ def head() -> Iterator[Head]:
         finally:
             ray.shutdown()
             started.close()
+
+
+def _started(attempts: int = 3) -> Head:
+    """Ray's processes wait for each other only so long, which on a busy machine may be too short."""
+    try:
+        return Head()
+    except AssertionError:
+        if attempts == 1:
+            raise
+        return _started(attempts - 1)

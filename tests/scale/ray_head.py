@@ -14,15 +14,15 @@ import time
 from pathlib import Path
 
 STORE = 80 << 20  # bytes: about the least that Ray takes
-PATIENCE = 240  # seconds, on a machine with much else to do
+PATIENCE = 150  # seconds, on a machine with much else to do
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",  # tests leave no token in somebody's home
     "RAY_memory_monitor_refresh_ms": "0",  # what else is in memory is no reason to kill a worker
     "RAY_enable_metrics_collection": "0",
-    # Ray's own 30 s, or less, are not enough where others use the processors, too.
-    "RAY_raylet_start_wait_time_s": "200",
-    "RAY_agent_register_timeout_ms": "200000",
+    # Ray's own 30 s, or less, are not enough where others use the processors, too. It takes 5 s on an idle machine.
+    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_agent_register_timeout_ms": "120000",
     "OMP_NUM_THREADS": "1",
 }
 
@@ -62,11 +62,17 @@ class Head:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
             except OSError:
-                assert self._process.poll() is None, (self.folder / "head.log").read_text()
+                assert self._process.poll() is None, self._said()
                 time.sleep(0.2)
             else:
                 return
-        raise AssertionError((self.folder / "head.log").read_text())
+        raise AssertionError(self._said())
+
+    def _said(self) -> str:
+        """What it and its helpers said last."""
+        logs = [self.folder / "head.log", *sorted(self.folder.glob("session_2*/logs/*.*"))]
+        ends = [(log.name, log.read_text(errors="replace")[-1500:]) for log in logs if log.is_file()]
+        return "\n\n".join(f"{name}:\n{end}" for name, end in ends if end)
 
     def close(self) -> None:
         """Ends it."""
