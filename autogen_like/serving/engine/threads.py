@@ -3,8 +3,8 @@
 The products of a decoding step last some ten microseconds each, hundreds of them in a row. Threads that share one wait
 for each other some hundred times a step, and they do so by spinning, since waking up takes longer than the work. On an
 idle machine that is what is fastest; where another program wants the same core, each waits for a thread that is not
-running, and a step takes ten times as long; and a small model is faster with one thread than with sixteen on any
-machine. So it is measured, while the work is done, and measured again now and then.
+running, and a step takes ten times as long; and the products of a small model may be too small for all the threads of
+a large machine. So it is measured, while the work is done, and measured again now and then.
 """
 
 from __future__ import annotations
