@@ -43,7 +43,7 @@ class Head:
             str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--num-cpus=2", "--num-gpus=0",
             f"--object-store-memory={STORE}", f"--plasma-directory={self.folder}", f"--temp-dir={self.folder}",
             f"--port={port}", f"--ray-client-server-port={client}", "--node-ip-address=127.0.0.1",
-            "--include-dashboard=false", "--disable-usage-stats",
+            "--include-dashboard=false", "--no-monitor", "--include-log-monitor=false", "--disable-usage-stats",
         ]  # fmt: skip
         self._log = (self.folder / "head.log").open("w")
         # Counting the lines of Ray's own processes would make them twice as slow to start.
