@@ -109,7 +109,7 @@ class Decoder:
         self._head = Linear(head, packed=self._packed(checkpoint, [name], head))
         self._layers = [self._layer(checkpoint, weight, f"layers.{n}.") for n in range(self.config.layers)]
         self._rope = Rope(self.config, checkpoint.rope_factors(), dtype)
-        # The products in few bits give the same with any number of threads; others may not, to the last bit.
+        # Another number of threads may round differently in the last bit, so float32 is left as it is.
         self._threads = [Threads() for _ in range(MOST_ROWS)] if self._packs else []
 
     def _layer(self, checkpoint: Checkpoint, weight: Callable[[str], Tensor], prefix: str) -> _Layer:
